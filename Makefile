@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: ISC
+#
+# One Makefile, not recursive. Sources are found by being in a room:
+#
+#   store/*.c                -> libstore.a   (libsodium, inih)
+#   fs/*.c     + libstore    -> secretfs     (libfuse3, jansson)
+#   tools/*.c, tools/*/*.c
+#              + libstore    -> secretctl    (jansson, libbsd)
+#   tests/unit/test_*.c      -> one cmocka program each
+#
+# Each room has its own include path and libraries, so a wrong dependency
+# does not compile. `make help` lists the targets and the variables.
+
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+DESTDIR ?=
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR         ?= ar
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+
+BUILD ?= build
+ifeq ($(SAN),1)
+B := $(BUILD)/san
+else
+B := $(BUILD)
+endif
+
+ifeq ($(V),1)
+Q   :=
+say  = @:
+else
+Q   := @
+say  = @printf '  %-7s %s\n' '$(1)' '$(2)';
+endif
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+# --- who builds -------------------------------------------------------------
+#
+# `sudo make demo` in somebody's clone must not leave files there which that
+# person can neither rebuild nor remove: root compiles as the clone's owner.
+
+clone_owner := $(shell stat -c '%u:%g' . 2>/dev/null)
+ifeq ($(shell id -u),0)
+ifneq ($(firstword $(subst :, ,$(clone_owner))),0)
+as_owner := setpriv --reuid=$(firstword $(subst :, ,$(clone_owner))) \
+	--regid=$(lastword $(subst :, ,$(clone_owner))) --clear-groups
+endif
+endif
+
+# --- sources ----------------------------------------------------------------
+
+store_src := $(sort $(wildcard store/*.c))
+fs_src    := $(sort $(wildcard fs/*.c))
+tools_src := $(sort $(wildcard tools/*.c tools/*/*.c))
+unit_src  := $(sort $(wildcard tests/unit/*.c))
+
+objects    = $(patsubst %.c,$(B)/obj/%.o,$(1))
+store_obj := $(call objects,$(store_src))
+fs_obj    := $(call objects,$(fs_src))
+tools_obj := $(call objects,$(tools_src))
+unit_obj  := $(call objects,$(unit_src))
+
+unit_test := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+unit_help := $(call objects,$(filter-out tests/unit/test_%,$(unit_src)))
+
+man_pages := $(sort $(wildcard man/*.[1-9]))
+
+lib_store := $(B)/libstore.a
+programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
+
+# --- flags ------------------------------------------------------------------
+
+# What this compiler and this libc know is asked once and kept.
+goals := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-layer check-vectors \
+	lint lint-%,$(goals)),)
+-include $(B)/probed.mk
+endif
+
+CFLAGS ?= $(if $(filter 1,$(SAN)),-O1,-O2) -g
+
+warn := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings \
+	-Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wimplicit-fallthrough \
+	-Werror=implicit-function-declaration -Werror=incompatible-pointer-types \
+	-Werror=int-conversion -Werror=return-type -Werror=format-security
+ifeq ($(WERROR),1)
+warn += -Werror
+endif
+
+harden_ld := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+ifeq ($(SAN),1)
+san := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+probed_fortify :=
+endif
+
+base_cflags := -std=c17 -D_GNU_SOURCE $(warn) $(CFLAGS) -fPIE $(probed_cflags) $(probed_fortify) $(san)
+base_ldflags := $(harden_ld) -Wl,--as-needed $(san) $(LDFLAGS)
+
+pkgs_store := libsodium inih
+pkgs_fs    := $(pkgs_store) fuse3 jansson
+pkgs_tools := $(pkgs_store) jansson libbsd
+pkgs_unit  := $(pkgs_fs) libbsd cmocka
+
+pc = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
+
+fuse_version := -DFUSE_USE_VERSION=312
+
+inc_store := -Istore $(call pc,--cflags,$(pkgs_store))
+inc_fs    := -Ifs -Istore $(fuse_version) $(call pc,--cflags,$(pkgs_fs))
+inc_tools := -Itools -Istore $(call pc,--cflags,$(pkgs_tools))
+inc_unit  := -Itests/unit -Istore -Ifs -Itools $(fuse_version) $(call pc,--cflags,$(pkgs_unit))
+
+libs_fs    := $(call pc,--libs,$(pkgs_fs)) -pthread
+libs_tools := $(call pc,--libs,$(pkgs_tools)) -pthread
+libs_unit  := $(call pc,--libs,$(pkgs_unit)) -pthread
+
+# --- build ------------------------------------------------------------------
+
+.PHONY: all
+all: $(lib_store) $(programs)
+
+# A file that changes only when its text does: what depends on it is rebuilt
+# when the flags change or a source is added or taken away.
+define keep
+$(Q)$(as_owner) mkdir -p $(@D)
+$(Q)printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' | $(as_owner) tee $@ >/dev/null
+endef
+
+.PHONY: always
+$(B)/flags: always | have-build
+	$(call keep,$(CC) $(base_cflags) $(base_ldflags))
+$(B)/list-store: always
+	$(call keep,$(store_src))
+$(B)/list-fs: always
+	$(call keep,$(fs_src))
+$(B)/list-tools: always
+	$(call keep,$(tools_src))
+
+$(store_obj): inc := $(inc_store)
+$(fs_obj): inc := $(inc_fs)
+$(tools_obj): inc := $(inc_tools)
+$(unit_obj): inc := $(inc_unit)
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(Q)$(as_owner) mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(as_owner) $(CC) $(inc) $(base_cflags) -MMD -MP -c -o $@ $<
+
+define archive
+$(call say,AR,$@)
+$(Q)$(as_owner) rm -f $@
+$(Q)$(as_owner) $(AR) rcsD $@ $(filter %.o,$^)
+endef
+
+$(lib_store): $(store_obj) $(B)/list-store
+	$(archive)
+$(B)/libfs.a: $(fs_obj) $(B)/list-fs
+	$(archive)
+$(B)/libtools.a: $(tools_obj) $(B)/list-tools
+	$(archive)
+
+define link
+$(Q)$(as_owner) mkdir -p $(@D)
+$(call say,LD,$@)
+$(Q)$(as_owner) $(CC) $(base_cflags) $(base_ldflags) -o $@ $(filter %.o %.a,$^) $(1)
+endef
+
+$(B)/secretfs: $(fs_obj) $(lib_store) $(B)/list-fs
+	$(call link,$(libs_fs))
+$(B)/secretctl: $(tools_obj) $(lib_store) $(B)/list-tools
+	$(call link,$(libs_tools))
+
+# A unit test gets libstore. One named after a source of fs/ or tools/
+# (test_view.c, test_view_names.c for fs/view.c), or test_fs_*, test_tools_*,
+# gets that room too, without its main().
+names = $(foreach s,$(basename $(notdir $(1))),test_$(s) test_$(s)_%)
+room_libs = $(if $(filter $(call names,$(fs_src)) test_fs_%,$(1)),$(B)/libfs.a) \
+	$(if $(filter $(call names,$(tools_src)) test_tools_%,$(1)),$(B)/libtools.a)
+
+.SECONDEXPANSION:
+$(unit_test): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(unit_help) $$(call room_libs,$$*) $(lib_store)
+	$(call link,$(libs_unit))
+
+.PHONY: unit-tests
+unit-tests: $(unit_test)
+
+# Tries each flag on an empty program, and keeps what neither fails nor warns.
+$(B)/probed.mk: Makefile
+	$(Q)$(as_owner) mkdir -p $(@D)
+	$(Q)cc_takes() { printf '%s\n' "$$source" | \
+		$(CC) -Werror -O2 "$$@" -x c -c -o /dev/null - 2>/dev/null; }; \
+	{ source='int x;'; printf 'probed_cflags :='; \
+	  for f in -fstack-protector-strong -fstack-clash-protection -fcf-protection=full; do \
+		cc_takes $$f && printf ' %s' $$f; done; \
+	  printf '\nprobed_fortify :='; \
+	  for n in 3 2; do \
+		source="$$(printf '#include <stdio.h>\n#if __USE_FORTIFY_LEVEL < %s\n#error\n#endif' $$n)"; \
+		cc_takes -D_FORTIFY_SOURCE=$$n && \
+		printf ' -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=%s' $$n && break; done; \
+	  printf '\n'; } | $(as_owner) tee $@ >/dev/null
+
+.PHONY: have-build
+have-build:
+	@command -v $(PKG_CONFIG) >/dev/null || { \
+		echo "pkg-config is missing: run 'make deps' as root, or see the README" >&2; exit 1; }
+	@missing=; for p in $(sort $(pkgs_fs) $(pkgs_tools)); do \
+		$(PKG_CONFIG) --exists $$p || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] || { \
+		echo "missing to build:$$missing: run 'make deps' as root, or see the README" >&2; exit 1; }
+
+-include $(store_obj:.o=.d) $(fs_obj:.o=.d) $(tools_obj:.o=.d) $(unit_obj:.o=.d)
+
+# --- install ----------------------------------------------------------------
+#
+# mount.fuse3 looks for `secretfs` in PATH, so `mount -t fuse.secretfs` and
+# fstab need no helper of ours.
+
+.PHONY: install uninstall
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 0755 $(programs) $(DESTDIR)$(BINDIR)
+	@for m in $(man_pages); do \
+		d=$(DESTDIR)$(MANDIR)/man$${m##*.}; \
+		echo "$(INSTALL) -m 0644 $$m $$d"; \
+		$(INSTALL) -d "$$d" && $(INSTALL) -m 0644 "$$m" "$$d" || exit 1; done
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/secretfs $(DESTDIR)$(BINDIR)/secretctl
+	@for m in $(man_pages); do \
+		f=$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; echo "rm -f $$f"; rm -f "$$f"; done
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+# --- dependencies, demo -----------------------------------------------------
+
+.PHONY: deps demo
+deps:
+	@.ci/deps build check lint
+
+demo:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory all
+	@B=$(B) tests/demo
+
+# --- tests ------------------------------------------------------------------
+#
+# T=pattern runs only the tests whose suite/file matches it.
+
+.PHONY: check check-unit check-e2e check-layer check-vectors check-san
+check:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory all unit-tests
+	@B=$(B) T='$(T)' tests/run
+
+check-unit: unit-tests
+	@B=$(B) T='$(T)' tests/run unit
+
+check-e2e check-vectors: check-%:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory all
+	@B=$(B) T='$(T)' tests/run $*
+
+check-layer:
+	@T='$(T)' tests/run layer
+
+# Leaks are errors; the guard pages of sodium_malloc fault on purpose, so
+# the handler must leave SIGSEGV to a test that waits for it.
+check-san:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory SAN=1 unit-tests
+	@B=$(BUILD)/san T='$(T)' \
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:handle_segv=0:allow_user_segv_handler=1 \
+	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 tests/run unit
+
+# --- lint -------------------------------------------------------------------
+
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-shell lint-man format
+lint:
+	@.ci/deps build check lint
+	@$(MAKE) --no-print-directory -k -j2 lint-format lint-shell lint-man lint-cppcheck lint-tidy
+
+c_src     := $(store_src) $(fs_src) $(tools_src) $(sort $(wildcard tests/*/*.c))
+c_headers := $(sort $(wildcard store/*.h fs/*.h tools/*.h tools/*/*.h tests/*/*.h))
+
+lint-format:
+	$(call say,LINT,clang-format)
+	$(Q)$(if $(c_src),clang-format --dry-run -Werror $(c_src) $(c_headers))
+
+format:
+	$(Q)$(as_owner) clang-format -i $(c_src) $(c_headers)
+
+# A source outside the rooms is read with the unit tests' include path.
+lint_inc = $(or $(inc_$(firstword $(subst /, ,$(1)))),$(inc_unit))
+tidy := $(addprefix tidy/,$(c_src))
+.PHONY: $(tidy)
+lint-tidy: $(tidy)
+$(tidy): tidy/%:
+	$(call say,TIDY,$*)
+	$(Q)clang-tidy --quiet $* -- -std=c17 -D_GNU_SOURCE $(call lint_inc,$*) 2>&1 \
+		| { grep -v -e ' warnings\? generated' -e '^Suppressed ' -e '^Use -header-filter' || :; } \
+		| { ! grep .; }
+
+lint-cppcheck:
+	$(call say,LINT,cppcheck)
+	$(Q)$(if $(c_src),cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+		--enable=warning,performance,portability --library=posix --suppress=missingInclude \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE -D__linux__ $(fuse_version) \
+		-Istore -Ifs -Itools $(c_src))
+
+# Scripts are known by their first line or their suffix.
+lint-shell:
+	$(call say,LINT,shellcheck)
+	$(Q)scripts=$$(grep -lE '^#!.*\b(sh|bash)$$' -r .ci tests tools 2>/dev/null | grep -v '\.bats$$'); \
+	shellcheck -x -P SCRIPTDIR $$scripts $(wildcard tests/*/*.bash)
+	$(Q)$(if $(wildcard tests/*/*.bats),shellcheck -x -P SCRIPTDIR -s bats $(wildcard tests/*/*.bats))
+
+lint-man:
+	$(call say,LINT,mandoc)
+	$(Q)$(if $(man_pages),mandoc -Tlint -Wwarning $(man_pages))
+
+# --- help -------------------------------------------------------------------
+
+.PHONY: help
+help:
+	@printf '%s\n' \
+	'make              build libstore.a, secretfs and secretctl in $(BUILD)/' \
+	'make deps         install what building, checking and linting need (root)' \
+	'make demo         show secretfs at work on a throwaway store (root)' \
+	'make check        all tests; T=pattern for some (root)' \
+	'make check-unit, check-e2e, check-layer, check-vectors   one kind of test' \
+	'make check-san    the unit tests under address and undefined sanitizers' \
+	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
+	'make format       let clang-format rewrite the sources' \
+	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= MANDIR=' \
+	'make clean' \
+	'' \
+	'V=1 show commands   WERROR=1 warnings fail   SAN=1 sanitizers, in $(BUILD)/san' \
+	'BUILD=dir another output directory   CFLAGS= LDFLAGS= CC= as usual'
