@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * apply - the one way a scope changes: a batch of changes becomes one commit.
+ *
+ * The loop: read and verify, put objects, compare-and-swap the ref, on conflict start again.
+ * Old or new, never neither; all changes of a batch or none.
+ */
+#ifndef APPLY_H
+#define APPLY_H
+
+#include "snapshot.h"
+
+enum change_op {
+	CHANGE_CREATE,	/* ERR_EXIST if the name is there */
+	CHANGE_UPDATE,	/* ERR_NOENT if it is not */
+	CHANGE_REPLACE, /* either */
+	CHANGE_DELETE,	/* ERR_NOENT if it is not */
+};
+
+#define CHANGE_SET_TYPE 1
+#define CHANGE_SET_ENV 2
+#define CHANGE_SET_EXPIRES 4
+
+struct change {
+	enum change_op op;
+	const char *name;
+	const struct secret *value; /* NULL for a delete, or for an update of attributes alone */
+	unsigned set; /* which of the following to set; for an update the others stay */
+	uint8_t type;
+	const char *env;
+	uint64_t expires;
+};
+
+struct apply_options {
+	const struct floor *floor; /* own floor, or NULL */
+	unsigned history;	   /* versions kept; 0 = VERSIONS_DEFAULT */
+	uint64_t grace;		   /* seconds before retired objects are deleted; 0 = 24 h */
+	/* Called as objects are put: done of total; may be NULL. */
+	void (*progress)(void *arg, size_t done, size_t total);
+	void *progress_arg;
+};
+
+struct apply_result {
+	struct floor floor;  /* of the new commit: to be stored as floor */
+	uint64_t time;	     /* of the commit, ns */
+	size_t failed;	     /* on error: index of the change at fault, or the number of changes */
+	unsigned attempts;   /* 1 + conflicts met */
+};
+
+/* Changes may be in any order; two of one name are ERR_INVAL.  ERR_DENIED when the key is not
+ * granted. result is filled on error too (failed). */
+WUR int apply_changes(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		      const struct change *changes, size_t n, struct apply_result *result);
+
+/* The first, empty commit of a scope, generation 1, its only writer the root key.  ERR_EXIST if
+ * there is one, ERR_DENIED without the root key. */
+WUR int apply_genesis(struct backend *b, struct keyring *k, struct apply_result *result);
+
+/* A commit that changes the list of granted writers: add pk with name, or (remove) strike it out. ERR_EXIST, ERR_NOENT. */
+WUR int apply_grant(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		    const struct grant_writer *w, bool remove, struct apply_result *result);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * commit - a signed state of one scope, and the grant that says who may sign.
+ *
+ * plaintext: u32 length | grant | body | signature[64]
+ *	grant:  gen u32, pk[32], epoch u64, flags u8, (base[32] if discontinuity), u16 n,
+ *		n x (public key[32], u8 length | name), root signature[64] over
+ *		"sfs1grnt" | store_id | scope_id | the fields above
+ *	body:   epoch u64, prev[32], jump[32], jump epoch u64, time u64, writer[32], swept u64,
+ *		u32 n x (page id[32], u8 length | first name), u32 n x retired id[32]
+ *	signature by the writer over "sfs1cmit" | store_id | scope_id | gen | BLAKE2b-256(grant) | body
+ *
+ * jump points further back than prev, so that any ancestor is reached in O(log n) steps
+ * (E. Myers, "An applicative random-access stack", IPL 17(5), 1983).
+ */
+#ifndef COMMIT_H
+#define COMMIT_H
+
+#include "backend.h"
+#include "blob.h"
+#include "keys.h"
+#include "name.h"
+
+#define GRANT_WRITERS_MAX 256
+#define WRITER_NAME_MAX 63
+#define GRANT_DISCONTINUITY 1
+
+struct grant_writer {
+	uint8_t pk[crypto_sign_PUBLICKEYBYTES];
+	char name[WRITER_NAME_MAX + 1];
+};
+
+struct grant {
+	uint32_t gen;
+	uint8_t pk[crypto_kx_PUBLICKEYBYTES];
+	uint64_t epoch;
+	uint8_t flags;
+	uint8_t base[HASH_SIZE]; /* GRANT_DISCONTINUITY: the commit that history goes on from */
+	size_t nwriters;
+	struct grant_writer *writers; /* heap */
+	struct blob bytes; /* as signed, with the signature */
+};
+
+struct commit_page {
+	uint8_t id[HASH_SIZE];
+	char *first; /* heap: the first record's name */
+};
+
+struct commit {
+	uint8_t id[HASH_SIZE]; /* of the sealed object; not part of it */
+	uint32_t gen;
+	struct grant grant;
+	uint64_t epoch; /* 1, 2, 3 … */
+	uint8_t prev[HASH_SIZE]; /* zero for the first */
+	uint8_t jump[HASH_SIZE];
+	uint64_t jump_epoch;
+	uint64_t time; /* ns since 1970; never before its predecessor's */
+	uint8_t writer[crypto_sign_PUBLICKEYBYTES];
+	uint64_t swept; /* retired objects of commits up to this epoch have been deleted */
+	size_t npages;
+	struct commit_page *pages; /* ascending */
+	size_t nretired;
+	uint8_t (*retired)[HASH_SIZE]; /* objects this commit stopped naming, at its time */
+};
+
+void commit_init(struct commit *c); /* all zero */
+void commit_fini(struct commit *c);
+WUR int commit_copy(const struct commit *from, struct commit *to); /* deep */
+
+/* Sign with the ring's writer key (or root key) and seal under c->gen.  Sets c->id, c->writer. */
+WUR int commit_seal(struct keyring *k, struct commit *c, struct blob *sealed);
+/* Fetch, open, verify everything that one commit alone can prove.  ERR_AUTH and the like. */
+WUR int commit_get(struct backend *b, struct keyring *k, const uint8_t id[static HASH_SIZE],
+		   struct commit *out);
+/* The page that holds name, or would: index into pages; 0 when there is none before it. */
+size_t commit_page_of(const struct commit *c, const char *name);
+
+/* Root-sign g for k's scope: fills bytes.  ERR_DENIED without the root key. */
+WUR int grant_sign(const struct keyring *k, struct grant *g);
+const struct grant_writer *grant_find(const struct grant *g, const uint8_t pk[static 32]);
+/* The writer whose key starts with tag, or NULL. */
+const struct grant_writer *grant_find_tag(const struct grant *g, const uint8_t tag[static 8]);
+
+/* The ref: the newest commit's id.  raw, when wanted, is the ref as stored, for backend swap. */
+WUR int ref_get(struct backend *b, struct keyring *k, int flags, uint8_t id[static HASH_SIZE],
+		struct blob *raw);
+WUR int ref_seal(struct keyring *k, uint32_t gen, const uint8_t id[static HASH_SIZE],
+		 struct blob *out);
+
+static inline void commit_cleanup(struct commit *c)
+{
+	commit_fini(c);
+}
+#define COMMIT_CLEANUP __attribute__((cleanup(commit_cleanup)))
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * floor - freshness: what has been accepted once is never gone behind.
+ *
+ * A floor names a commit.  A tip is fresh if it is that commit or descends from it, or if a
+ * root-signed discontinuity newer than the floor's grant leads to it.  Floors come from a bundle
+ * and from a state file outside the store; the later one counts.
+ */
+#ifndef FLOOR_H
+#define FLOOR_H
+
+#include "backend.h"
+#include "commit.h"
+#include "keys.h"
+
+struct floor {
+	uint64_t epoch; /* 0 = nothing accepted yet */
+	uint64_t grant_epoch;
+	uint8_t id[HASH_SIZE];
+};
+
+struct floor floor_of(const struct commit *c);
+
+/* 0 or ERR_STALE (older, or a fork); ERR_AUTH/ERR_IO/ERR_INCOMPLETE when the history cannot be
+ * walked. */
+WUR int floor_check(struct backend *b, struct keyring *k, const struct floor *f,
+		    const struct commit *tip);
+
+/*
+ * State files: <dir>/<store_id>/<scope_id>, sealed under the scope's K_meta.
+ * floor_load yields the later of *f and the state's (grant epoch first, then epoch); a missing file changes nothing.
+ * floor_store never lowers what is there, and is durable on return.
+ */
+WUR int floor_load(const char *state_dir, struct keyring *k, struct floor *f);
+WUR int floor_store(const char *state_dir, struct keyring *k, const struct commit *c);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * policy - the host's INI file: what is declared, what is mounted, who may open what.
+ *
+ * It can only narrow: the visible set is the bundle's, whatever stands here.
+ */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "scope.h"
+
+#define POLICY_FILE_MAX (1024u * 1024u)
+#define POLICY_LINE_MAX 199 /* inih splits longer lines silently: refused before it sees them */
+
+struct policy; /* immutable once loaded */
+
+struct policy_error {
+	unsigned line; /* 0: the file as a whole */
+	char text[256];
+};
+
+/* Load, all or nothing.  ERR_FORMAT fills *e with line and reason; ERR_NOENT; ERR_IO. */
+WUR int policy_load(const char *path, struct policy **out, struct policy_error *e);
+/* The same from memory, for edits not yet saved and for tests. */
+WUR int policy_parse(const char *text, size_t len, struct policy **out, struct policy_error *e);
+void policy_free(struct policy *p);
+
+/* Declared projects and domains, folded, in file order; NULL past the end. */
+const char *policy_project(const struct policy *p, size_t i);
+const char *policy_domain(const struct policy *p, size_t i);
+bool policy_has_project(const struct policy *p, const char *project);
+bool policy_has_domain(const struct policy *p, const char *domain);
+
+struct policy_writer {
+	const char *name;
+	struct scope scope;
+	const char *key; /* public key in hex, or "" */
+};
+const struct policy_writer *policy_writer(const struct policy *p, size_t i);
+
+struct policy_mount {
+	const char *path; /* absolute */
+	struct scope scope;
+	const char *bundle; /* path, or "" */
+	bool has_owner, has_mode;
+	uid_t owner;
+	mode_t mode;
+	unsigned line;
+};
+const struct policy_mount *policy_mount(const struct policy *p, size_t i);
+const struct policy_mount *policy_mount_at(const struct policy *p, const char *path);
+
+/* What stands for one secret of one scope on one mount (m may be NULL).  Borrows from p. */
+struct policy_access {
+	mode_t mode; /* 0400 unless said */
+	uid_t owner;
+	gid_t group;
+	const struct policy_list *allow, *deny; /* NULL: not stated */
+	unsigned line; /* of the section that allow/deny come from; 0 = none */
+};
+void policy_access(const struct policy *p, const struct scope *secret_scope, const char *name,
+		   const struct policy_mount *m, struct policy_access *out);
+
+enum policy_answer {
+	POLICY_ALLOW,
+	POLICY_DENY,
+	POLICY_ASK_GROUPS, /* only with groups NULL: the supplementary groups decide */
+};
+struct policy_decision {
+	enum policy_answer answer;
+	unsigned line;	    /* of the section that decided; 0 = the default */
+	const char *reason; /* static, value-free: "denied by uid", "not in allow", "owner", … */
+};
+/* groups NULL: not known yet. */
+struct policy_decision policy_decide(const struct policy_access *a, uid_t uid, gid_t gid,
+				     const gid_t *groups, size_t ngroups);
+
+/*
+ * Editing in place: comments, order and blank lines stay.  Each call works on the text in memory;
+ * policy_edit_save parses the result (ERR_FORMAT fills *e, nothing written) and replaces the file
+ * atomically, keeping its mode and owner.  section is the text between the brackets, compared with blanks squeezed.
+ */
+struct policy_edit;
+WUR int policy_edit_open(const char *path, struct policy_edit **out, struct policy_error *e);
+void policy_edit_close(struct policy_edit *ed);
+/* Set key in section, both made when missing; NULL key: the section alone. */
+WUR int policy_edit_set(struct policy_edit *ed, const char *section, const char *key,
+			const char *value);
+WUR int policy_edit_unset(struct policy_edit *ed, const char *section, const char *key); /* ERR_NOENT */
+WUR int policy_edit_remove(struct policy_edit *ed, const char *section);		  /* ERR_NOENT */
+/* Add item to, or take it from, the list key (allow, deny); no-op when it is so already. */
+WUR int policy_edit_list(struct policy_edit *ed, const char *section, const char *key,
+			 const char *item, bool add);
+const char *policy_edit_text(const struct policy_edit *ed, size_t *len);
+WUR int policy_edit_save(struct policy_edit *ed, struct policy_error *e);
+
+/* The starter policy that init writes: Flyte's domains and flytesnacks, and comments that teach. */
+extern const char policy_starter[];
+
+static inline void policy_cleanup(struct policy **p)
+{
+	policy_free(*p);
+}
+#define POLICY_CLEANUP __attribute__((cleanup(policy_cleanup)))
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * snapshot - one scope as of one commit, verified.
+ */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include "commit.h"
+#include "floor.h"
+#include "page.h"
+
+struct page {
+	unsigned refs;
+	uint8_t id[HASH_SIZE];
+	struct blob body; /* page_check has passed; walk it with page_walk */
+};
+
+struct snapshot {
+	struct commit commit;
+	struct page **pages; /* commit.npages of them; NULL until loaded */
+	struct blob ref;     /* the ref as stored, for the swap of a writer */
+};
+
+/*
+ * Read the ref, its commit, check them against floor (NULL: none).  No page is read yet.
+ * ERR_NOENT: the scope is not in the store.
+ */
+WUR int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floor,
+		      struct snapshot **out);
+void snapshot_close(struct snapshot *s); /* NULL is fine */
+
+/* Page i, loaded on first use; borrowed from the snapshot. */
+WUR int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, size_t i,
+		      const struct page **out);
+/* Load every page; those that prev (may be NULL) has too are shared, not read again. */
+WUR int snapshot_load(struct backend *b, struct keyring *k, struct snapshot *s,
+		      const struct snapshot *prev);
+/* Every newest value that s names and prev (may be NULL) does not is there.  ERR_INCOMPLETE. */
+WUR int snapshot_complete(struct backend *b, struct keyring *k, struct snapshot *s,
+			  const struct snapshot *prev);
+/* The record of that name.  ERR_NOENT. */
+WUR int snapshot_find(struct backend *b, struct keyring *k, struct snapshot *s, const char *name,
+		      struct record *out);
+/* Call fn for every record in order; stop when it returns nonzero and return that. */
+WUR int snapshot_each(struct backend *b, struct keyring *k, struct snapshot *s,
+		      int (*fn)(void *arg, const struct record *rec), void *arg);
+
+static inline void snapshot_cleanup(struct snapshot **s)
+{
+	snapshot_close(*s);
+}
+#define SNAPSHOT_CLEANUP __attribute__((cleanup(snapshot_cleanup)))
+
+#endif
