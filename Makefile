@@ -272,7 +272,7 @@ check-e2e check-vectors: check-%:
 	@$(MAKE) --no-print-directory all
 	@B=$(B) T='$(T)' tests/run $*
 
-check-layer:
+check-layer: all
 	@T='$(T)' tests/run layer
 
 # Leaks are errors; the guard pages of sodium_malloc fault on purpose, so
