@@ -312,12 +312,13 @@ $(tidy): tidy/%:
 		| { grep -v -e ' warnings\? generated' -e '^Suppressed ' -e '^Use -header-filter' || :; } \
 		| { ! grep .; }
 
+cppcheck_flags := --quiet --std=c11 --error-exitcode=1 --inline-suppr --library=posix \
+	--enable=warning,performance,portability --suppress=missingInclude \
+	--suppress=missingIncludeSystem -D_GNU_SOURCE -D__linux__ $(fuse_version) \
+	-Istore -Ifs -Itools
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
-	$(Q)$(if $(c_src),cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
-		--enable=warning,performance,portability --library=posix --suppress=missingInclude \
-		--suppress=missingIncludeSystem -D_GNU_SOURCE -D__linux__ $(fuse_version) \
-		-Istore -Ifs -Itools $(c_src))
+	$(Q)$(if $(c_src),cppcheck $(cppcheck_flags) $(c_src))
 
 # Scripts are known by their first line or their suffix.
 lint-shell:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-# shellcheck shell=bash disable=SC2154 # dir, repo and the like are set by helper.bash
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # dir is set by helper.bash
 #
 # A real dockerd of the test's own: its data, sockets and images lie below
 # $dir, it makes no bridge and no firewall rule, and it ends with the test.
