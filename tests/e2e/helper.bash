@@ -204,3 +204,47 @@ open_errno() {
 		    print(errno.errorcode[e.errno])
 	PY
 }
+
+# --- prompts ------------------------------------------------------------------------
+
+# at_terminal ANSWER COMMAND...: runs it on a terminal and types ANSWER at each
+# prompt that has no echo. What the terminal showed is printed, the exit
+# status kept.
+at_terminal() {
+	ANSWER=$1 expect -f - -- "${@:2}" <<-'EXPECT'
+		set timeout 20
+		log_user 1
+		spawn -noecho {*}$argv
+		expect {
+			-re {: ?$} { send -- "$env(ANSWER)\r"; exp_continue }
+			timeout { puts "no end"; exit 124 }
+			eof
+		}
+		exit [lindex [wait] 3]
+	EXPECT
+}
+
+# --- the system's own paths -----------------------------------------------------------
+
+# default_paths: for a test of the defaults. Copies of /etc and nothing in
+# /usr/local, /var/lib and /run, in the mount namespace that the runner gives
+# each file of tests.
+default_paths() {
+	local v
+	[[ -n ${SECRETFS_TEST_NAMESPACE:-} ]] ||
+		fail "this test mounts over /etc: run it with 'make check T=${BATS_TEST_FILENAME##*/}'"
+	for v in ROOT_KEY POLICY BUNDLES STORE STATE MOUNT; do unset "SECRETFS_$v"; done
+	mkdir "$dir/etc-copy"
+	mount -t tmpfs -o mode=0755 etc "$dir/etc-copy"
+	cp -a /etc/. "$dir/etc-copy/"
+	rm -rf "$dir/etc-copy/secretfs" "$dir/etc-copy/flyte"
+	mount --move "$dir/etc-copy" /etc
+	mount -t tmpfs -o mode=0755 local /usr/local
+	mount -t tmpfs -o mode=0755 lib /var/lib
+	mount -t tmpfs -o mode=0755 run /run
+	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+}
+
+default_paths_end() {
+	umount -l /run /var/lib /usr/local /etc
+}
