@@ -26,7 +26,11 @@ struct writer {
 	uint8_t *data;
 	size_t len, cap;
 	bool failed;
+	bool fixed; /* over the caller's memory: never grows, never freed */
 };
+
+/* A writer over memory of the caller's, for bytes that must stay in locked memory. */
+struct writer writer_over(uint8_t *data, size_t cap);
 
 void put_u8(struct writer *w, uint8_t v);
 void put_u16(struct writer *w, uint16_t v);
@@ -50,9 +54,9 @@ uint8_t take_u8(struct reader *r);
 uint16_t take_u16(struct reader *r);
 uint32_t take_u32(struct reader *r);
 uint64_t take_u64(struct reader *r);
-void take_copy(struct reader *r, void *out, size_t len);     /* zeroes out on overrun */
-const uint8_t *take_bytes(struct reader *r, size_t len);     /* into the data; NULL on overrun */
-void take_str8(struct reader *r, char *out, size_t cap);     /* NUL-terminated; a NUL inside fails */
+void take_copy(struct reader *r, void *out, size_t len); /* zeroes out on overrun */
+const uint8_t *take_bytes(struct reader *r, size_t len); /* into the data; NULL on overrun */
+void take_str8(struct reader *r, char *out, size_t cap); /* NUL-terminated; a NUL inside fails */
 /* True when nothing overran and every byte was taken. */
 bool reader_done(const struct reader *r);
 

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * commit - a signed state of one scope, and the grant that says who may sign.
+ * commit - a signed state of one scope.
  *
  * plaintext: u32 length | grant | body | signature[64]
- *	grant:  gen u32, pk[32], epoch u64, flags u8, (base[32] if discontinuity), u16 n,
- *		n x (public key[32], u8 length | name), root signature[64] over
- *		"sfs1grnt" | store_id | scope_id | the fields above
  *	body:   epoch u64, prev[32], jump[32], jump epoch u64, time u64, writer[32], swept u64,
  *		u32 n x (page id[32], u8 length | first name), u32 n x retired id[32]
  *	signature by the writer over "sfs1cmit" | store_id | scope_id | gen | BLAKE2b-256(grant) | body
@@ -18,28 +15,9 @@
 
 #include "backend.h"
 #include "blob.h"
+#include "grant.h"
 #include "keys.h"
 #include "name.h"
-
-#define GRANT_WRITERS_MAX 256
-#define WRITER_NAME_MAX 63
-#define GRANT_DISCONTINUITY 1
-
-struct grant_writer {
-	uint8_t pk[crypto_sign_PUBLICKEYBYTES];
-	char name[WRITER_NAME_MAX + 1];
-};
-
-struct grant {
-	uint32_t gen;
-	uint8_t pk[crypto_kx_PUBLICKEYBYTES];
-	uint64_t epoch;
-	uint8_t flags;
-	uint8_t base[HASH_SIZE]; /* GRANT_DISCONTINUITY: the commit that history goes on from */
-	size_t nwriters;
-	struct grant_writer *writers; /* heap */
-	struct blob bytes; /* as signed, with the signature */
-};
 
 struct commit_page {
 	uint8_t id[HASH_SIZE];
@@ -50,7 +28,7 @@ struct commit {
 	uint8_t id[HASH_SIZE]; /* of the sealed object; not part of it */
 	uint32_t gen;
 	struct grant grant;
-	uint64_t epoch; /* 1, 2, 3 … */
+	uint64_t epoch;		 /* 1, 2, 3 … */
 	uint8_t prev[HASH_SIZE]; /* zero for the first */
 	uint8_t jump[HASH_SIZE];
 	uint64_t jump_epoch;
@@ -65,21 +43,22 @@ struct commit {
 
 void commit_init(struct commit *c); /* all zero */
 void commit_fini(struct commit *c);
-WUR int commit_copy(const struct commit *from, struct commit *to); /* deep */
 
 /* Sign with the ring's writer key (or root key) and seal under c->gen.  Sets c->id, c->writer. */
 WUR int commit_seal(struct keyring *k, struct commit *c, struct blob *sealed);
 /* Fetch, open, verify everything that one commit alone can prove.  ERR_AUTH and the like. */
 WUR int commit_get(struct backend *b, struct keyring *k, const uint8_t id[static HASH_SIZE],
 		   struct commit *out);
+/* The id of tip's ancestor at epoch (1 <= epoch <= tip->epoch), by jump pointers.  ERR_INCOMPLETE
+ * when a commit on the way is not there. */
+WUR int commit_ancestor(struct backend *b, struct keyring *k, const struct commit *tip,
+			uint64_t epoch, uint8_t id[static HASH_SIZE]);
+/* child (initialised) becomes tip's successor: next epoch, prev and jump, later time, the same
+ * grant and pages, nothing retired. */
+WUR int commit_follow(struct backend *b, struct keyring *k, const struct commit *tip,
+		      struct commit *child);
 /* The page that holds name, or would: index into pages; 0 when there is none before it. */
 size_t commit_page_of(const struct commit *c, const char *name);
-
-/* Root-sign g for k's scope: fills bytes.  ERR_DENIED without the root key. */
-WUR int grant_sign(const struct keyring *k, struct grant *g);
-const struct grant_writer *grant_find(const struct grant *g, const uint8_t pk[static 32]);
-/* The writer whose key starts with tag, or NULL. */
-const struct grant_writer *grant_find_tag(const struct grant *g, const uint8_t tag[static 8]);
 
 /* The ref: the newest commit's id.  raw, when wanted, is the ref as stored, for backend swap. */
 WUR int ref_get(struct backend *b, struct keyring *k, int flags, uint8_t id[static HASH_SIZE],

@@ -16,6 +16,7 @@
 struct floor {
 	uint64_t epoch; /* 0 = nothing accepted yet */
 	uint64_t grant_epoch;
+	uint32_t gen; /* the key generation of that commit; 0 in a bundle's floor: not known */
 	uint8_t id[HASH_SIZE];
 };
 
@@ -28,10 +29,11 @@ WUR int floor_check(struct backend *b, struct keyring *k, const struct floor *f,
 
 /*
  * State files: <dir>/<store_id>/<scope_id>, sealed under the scope's K_meta.
- * floor_load yields the later of *f and the state's (grant epoch first, then epoch); a missing file changes nothing.
- * floor_store never lowers what is there, and is durable on return.
+ * floor_load yields the later of *f and the state's (grant epoch first, then epoch); a missing file
+ * changes nothing.  floor_store takes a floor from floor_of or an apply_result, never lowers what is
+ * there, and is durable on return.
  */
 WUR int floor_load(const char *state_dir, struct keyring *k, struct floor *f);
-WUR int floor_store(const char *state_dir, struct keyring *k, const struct commit *c);
+WUR int floor_store(const char *state_dir, struct keyring *k, const struct floor *f);
 
 #endif

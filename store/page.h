@@ -18,7 +18,7 @@
 #include "name.h"
 
 #define PAGE_MAX (64u * 1024u)
-#define VERSIONS_MAX 64     /* versions a record can hold */
+#define VERSIONS_MAX 64	    /* versions a record can hold */
 #define VERSIONS_DEFAULT 10 /* versions kept unless told otherwise */
 #define WRITER_TAG 8	    /* first bytes of the writer's public key */
 
@@ -36,12 +36,12 @@ struct version {
 };
 
 struct record {
-	char name[NAME_SIZE]; /* as first written */
+	char name[NAME_SIZE];	 /* as first written */
 	char env[ENV_NAME_SIZE]; /* "" = by Flyte's rule */
 	uint8_t type;
-	uint64_t expires; /* seconds since 1970; 0 = never */
-	uint64_t created; /* ns */
-	unsigned nversions; /* at least 1 */
+	uint64_t expires;		       /* seconds since 1970; 0 = never */
+	uint64_t created;		       /* ns */
+	unsigned nversions;		       /* at least 1 */
 	struct version versions[VERSIONS_MAX]; /* newest first */
 };
 
@@ -53,9 +53,12 @@ struct page_cursor {
 	bool bad;
 };
 
-/* Checks the whole body: parses to the last byte, names valid, strictly ascending, no name that is both
- * file and directory, first name as stated (NULL: any).  ERR_AUTH. */
-WUR int page_check(const struct blob *body, const char *first);
+/*
+ * Checks the whole body: parses to the last byte, names valid and strictly ascending, no name that
+ * is both file and directory.  first: the name it must start with; next: the first name of the
+ * page after it, NULL for the last page; both rules hold across that border too.  ERR_AUTH.
+ */
+WUR int page_check(const struct blob *body, const char *first, const char *next);
 
 struct page_cursor page_walk(const struct blob *body);
 /* False at the end (then .bad tells a parse error). */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+#include "floor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "object.h"
+#include "paths.h"
+
+struct floor floor_of(const struct commit *c)
+{
+	struct floor f = {.epoch = c->epoch, .grant_epoch = c->grant.epoch, .gen = c->gen};
+
+	memcpy(f.id, c->id, HASH_SIZE);
+	return f;
+}
+
+static int descends(struct backend *b, struct keyring *k, const struct commit *tip, uint64_t epoch,
+		    const uint8_t id[static HASH_SIZE])
+{
+	uint8_t found[HASH_SIZE];
+	int r;
+
+	if (tip->epoch < epoch)
+		return ERR_STALE;
+	r = commit_ancestor(b, k, tip, epoch, found);
+	if (r < 0)
+		return r;
+	return memcmp(found, id, HASH_SIZE) == 0 ? 0 : ERR_STALE;
+}
+
+int floor_check(struct backend *b, struct keyring *k, const struct floor *f,
+		const struct commit *tip)
+{
+	const struct grant *g = &tip->grant;
+
+	if (f->epoch == 0)
+		return 0;
+	if (g->epoch < f->grant_epoch)
+		return ERR_STALE; /* signed under a grant that has been replaced: maybe revoked */
+	if ((g->flags & GRANT_DISCONTINUITY) && g->since > f->grant_epoch)
+		return descends(b, k, tip, g->base_epoch, g->base);
+	return descends(b, k, tip, f->epoch, f->id);
+}
+
+/* Is a the later of the two? Across a discontinuity the epoch may fall, the grant's never does. */
+static bool later(const struct floor *a, const struct floor *b)
+{
+	if (a->grant_epoch != b->grant_epoch)
+		return a->grant_epoch > b->grant_epoch;
+	return a->epoch > b->epoch;
+}
+
+static int state_path(const char *state_dir, const struct keyring *k, char **dir, char **file)
+{
+	char store[2 * STORE_ID_SIZE + 1], scope[2 * SCOPE_ID_SIZE + 1];
+
+	sodium_bin2hex(store, sizeof(store), k->store_id, STORE_ID_SIZE);
+	sodium_bin2hex(scope, sizeof(scope), k->scope_id, SCOPE_ID_SIZE);
+	if (asprintf(dir, "%s/%s", state_dir, store) < 0) {
+		*dir = *file = NULL;
+		return ERR_NOMEM;
+	}
+	if (asprintf(file, "%s/%s", *dir, scope) < 0) {
+		free(*dir);
+		*dir = *file = NULL;
+		return ERR_NOMEM;
+	}
+	return 0;
+}
+
+/* A sealed floor is a few hundred bytes. */
+static int read_state(const char *file, struct blob *out)
+{
+	uint8_t buf[4096];
+	ssize_t n;
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_NOENT : ERR_IO;
+	do
+		n = read(fd, buf, sizeof(buf));
+	while (n < 0 && errno == EINTR);
+	close(fd);
+	if (n < 0)
+		return ERR_IO;
+	out->data = malloc((size_t)n + 1);
+	if (!out->data)
+		return ERR_NOMEM;
+	memcpy(out->data, buf, (size_t)n);
+	out->len = (size_t)n;
+	return 0;
+}
+
+static int load(const char *file, struct keyring *k, struct floor *f)
+{
+	BLOB_CLEANUP struct blob sealed = {0}, body = {0};
+	struct floor found;
+	struct reader in;
+	uint32_t gen;
+	int r = read_state(file, &sealed);
+
+	if (r == 0)
+		r = object_open(k, OBJECT_FLOOR, &sealed, &body, &gen);
+	if (r < 0)
+		return r;
+	in = reader_of(body.data, body.len);
+	found.epoch = take_u64(&in);
+	found.grant_epoch = take_u64(&in);
+	take_copy(&in, found.id, HASH_SIZE);
+	if (!reader_done(&in))
+		return ERR_AUTH;
+	found.gen = gen;
+	if (later(&found, f))
+		*f = found;
+	return 0;
+}
+
+int floor_load(const char *state_dir, struct keyring *k, struct floor *f)
+{
+	char *dir, *file;
+	int r = state_path(state_dir, k, &dir, &file);
+
+	if (r == 0)
+		r = load(file, k, f);
+	free(dir);
+	free(file);
+	return r == ERR_NOENT ? 0 : r;
+}
+
+static int save(const char *file, struct keyring *k, const struct floor *new)
+{
+	WRITER_CLEANUP struct writer w = {0};
+	BLOB_CLEANUP struct blob body = {0}, sealed = {0};
+	struct floor old = {0};
+	int r = load(file, k, &old);
+
+	/* A state under an older generation than this ring still holds is older than this. */
+	if (r < 0 && r != ERR_NOENT && r != ERR_GENERATION)
+		return r;
+	if (!later(new, &old))
+		return 0;
+	put_u64(&w, new->epoch);
+	put_u64(&w, new->grant_epoch);
+	put_bytes(&w, new->id, HASH_SIZE);
+	r = writer_finish(&w, &body);
+	if (r == 0)
+		r = object_seal(k, OBJECT_FLOOR, new->gen, &body, &sealed);
+	if (r == 0)
+		r = paths_write(file, sealed.data, sealed.len, 0600, false);
+	return r;
+}
+
+/* Load and save under one lock, so that of two processes neither lowers what the other stored. */
+static int locked_save(const char *dir, const char *file, struct keyring *k, const struct floor *f)
+{
+	int fd, r = paths_mkdir(dir, 0700);
+
+	if (r < 0)
+		return r;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ERR_IO;
+	do
+		r = flock(fd, LOCK_EX);
+	while (r < 0 && errno == EINTR);
+	r = r < 0 ? ERR_IO : save(file, k, f);
+	close(fd);
+	return r;
+}
+
+int floor_store(const char *state_dir, struct keyring *k, const struct floor *f)
+{
+	char *dir, *file;
+	int r = state_path(state_dir, k, &dir, &file);
+
+	if (r == 0)
+		r = locked_save(dir, file, k, f);
+	free(dir);
+	free(file);
+	return r;
+}

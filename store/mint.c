@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/* Minting of bundles: the part of bundle.h that holds the root and reads the store. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "bundle.h"
+
+/*
+ * The admin's snapshot of a scope, made if it was never there.  A scope that this state directory has seen
+ * and that is gone was deleted or lost: making it anew would expose broader values under its names.
+ */
+static int open_or_create(struct backend *b, struct keyring *k, const char *state_dir,
+			  struct snapshot **out)
+{
+	struct apply_result result;
+	struct floor floor = {0};
+	int r = state_dir ? floor_load(state_dir, k, &floor) : 0;
+
+	if (r < 0)
+		return r;
+	r = snapshot_open(b, k, &floor, out);
+	if (r != ERR_NOENT)
+		return r;
+	if (floor.epoch)
+		return ERR_STALE;
+	r = apply_genesis(b, k, &result);
+	if (r < 0 && r != ERR_EXIST)
+		return r;
+	return snapshot_open(b, k, &floor, out);
+}
+
+/* ring gets what a bundle of that kind may hold of admin's keys, at the commit's generation. */
+static int hand_over(struct keyring *admin, const struct commit *c, enum bundle_kind kind,
+		     struct keyring **out)
+{
+	const struct keyring_gen *g;
+	struct keyring *k;
+	int r = keyring_at(admin, c->gen, &g);
+
+	if (r == 0)
+		r = keyring_alloc(&k);
+	if (r < 0)
+		return r;
+	memcpy(k->root_pk, admin->root_pk, sizeof(k->root_pk));
+	memcpy(k->store_id, admin->store_id, sizeof(k->store_id));
+	memcpy(k->scope_id, admin->scope_id, sizeof(k->scope_id));
+	k->scope = admin->scope;
+	k->gens[0] = *g;
+	if (kind == BUNDLE_WRITER) {
+		sodium_memzero(k->gens[0].sk, sizeof(k->gens[0].sk));
+		k->gens[0].has_sk = false;
+	}
+	*out = k;
+	return 0;
+}
+
+static int mint_ring(struct backend *b, const struct root_keys *root, const char *state_dir,
+		     const struct scope *s, struct bundle *bundle)
+{
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	KEYRING_CLEANUP struct keyring *admin = NULL;
+	int r = keyring_from_root(root, s, &admin);
+
+	if (r == 0)
+		r = open_or_create(b, admin, state_dir, &snap);
+	if (r == 0)
+		r = hand_over(admin, &snap->commit, bundle->kind, &bundle->rings[bundle->n]);
+	if (r < 0)
+		return r;
+	bundle->floors[bundle->n] = floor_of(&snap->commit);
+	bundle->n++;
+	return state_dir ? floor_store(state_dir, admin, &bundle->floors[bundle->n - 1]) : 0;
+}
+
+int bundle_mint_reader(struct backend *b, const struct root_keys *root, const char *state_dir,
+		       const struct scope *s, struct bundle **out)
+{
+	BUNDLE_CLEANUP struct bundle *bundle = NULL;
+	enum scope_level top = scope_level(s);
+
+	if (top != SCOPE_ORGANIZATION && top != SCOPE_PROJECT_DOMAIN)
+		return ERR_INVAL;
+	bundle = calloc(1, sizeof(*bundle));
+	if (!bundle)
+		return ERR_NOMEM;
+	bundle->kind = BUNDLE_READER;
+	bundle->scope = *s;
+	for (int level = 0; level <= (int)top; level++) {
+		struct scope at = scope_at(s, (enum scope_level)level);
+		int r = mint_ring(b, root, state_dir, &at, bundle);
+
+		if (r < 0)
+			return r;
+	}
+	*out = bundle;
+	bundle = NULL;
+	return 0;
+}
+
+static int grant_new(struct backend *b, struct keyring *admin, const char *state_dir,
+		     struct bundle *bundle)
+{
+	struct grant_writer w = {0};
+	struct apply_result result;
+	struct apply_options opt = {0};
+	struct floor floor = {0};
+	struct keyring *k = bundle->rings[0];
+	int r = state_dir ? floor_load(state_dir, admin, &floor) : 0;
+
+	if (r < 0)
+		return r;
+	crypto_sign_keypair(k->writer_pk, k->writer_sk);
+	k->has_writer = true;
+	memcpy(w.pk, k->writer_pk, sizeof(w.pk));
+	memcpy(w.name, bundle->name, sizeof(w.name));
+	opt.floor = &floor;
+	r = apply_grant(b, admin, &opt, &w, false, &result);
+	/* The floor is the commit that grants it: this writer never signs on anything older. */
+	if (r == 0)
+		bundle->floors[0] = result.floor;
+	return r;
+}
+
+int bundle_mint_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
+		       const struct scope *s, const char *name, struct bundle **out)
+{
+	KEYRING_CLEANUP struct keyring *admin = NULL;
+	BUNDLE_CLEANUP struct bundle *bundle = calloc(1, sizeof(*bundle));
+	int r;
+
+	if (!bundle)
+		return ERR_NOMEM;
+	if (name_check_component(name, WRITER_NAME_MAX) < 0)
+		return ERR_NAME;
+	bundle->kind = BUNDLE_WRITER;
+	bundle->scope = *s;
+	memcpy(bundle->name, name, strlen(name) + 1);
+	r = mint_ring(b, root, state_dir, s, bundle);
+	if (r == 0)
+		r = keyring_from_root(root, s, &admin);
+	if (r == 0)
+		r = grant_new(b, admin, state_dir, bundle);
+	if (r == 0 && state_dir)
+		r = floor_store(state_dir, admin, &bundle->floors[0]);
+	if (r < 0)
+		return r;
+	*out = bundle;
+	bundle = NULL;
+	return 0;
+}

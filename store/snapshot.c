@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: ISC */
+#include "snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "object.h"
+
+static void page_release(struct page *p)
+{
+	if (!p || --p->refs)
+		return;
+	blob_free(&p->body);
+	free(p);
+}
+
+void snapshot_close(struct snapshot *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; s->pages && i < s->commit.npages; i++)
+		page_release(s->pages[i]);
+	free(s->pages);
+	commit_fini(&s->commit);
+	blob_free(&s->ref);
+	free(s);
+}
+
+int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floor,
+		  struct snapshot **out)
+{
+	SNAPSHOT_CLEANUP struct snapshot *s = calloc(1, sizeof(*s));
+	uint8_t id[HASH_SIZE];
+	int r;
+
+	if (!s)
+		return ERR_NOMEM;
+	/* Durable: a floor will be made of what is read here, and a power cut must not undo it. */
+	r = ref_get(b, k, BACKEND_DURABLE, id, &s->ref);
+	if (r == 0)
+		r = commit_get(b, k, id, &s->commit);
+	if (r == 0 && floor)
+		r = floor_check(b, k, floor, &s->commit);
+	if (r < 0)
+		return r;
+	s->pages = calloc(s->commit.npages ? s->commit.npages : 1, sizeof(struct page *));
+	if (!s->pages)
+		return ERR_NOMEM;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, size_t i,
+		  const struct page **out)
+{
+	const struct commit *c = &s->commit;
+	struct page *p;
+	uint32_t gen;
+	int r;
+
+	if (i >= c->npages)
+		return ERR_INVAL;
+	if (!s->pages[i]) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return ERR_NOMEM;
+		p->refs = 1;
+		memcpy(p->id, c->pages[i].id, HASH_SIZE);
+		r = object_get(b, k, OBJECT_PAGE, p->id, &p->body, &gen);
+		if (r == ERR_NOENT)
+			r = ERR_INCOMPLETE;
+		if (r == 0)
+			r = page_check(&p->body, c->pages[i].first,
+				       i + 1 < c->npages ? c->pages[i + 1].first : NULL);
+		if (r < 0) {
+			page_release(p);
+			return r;
+		}
+		s->pages[i] = p;
+	}
+	if (out)
+		*out = s->pages[i];
+	return 0;
+}
+
+static const struct page *shared_page(const struct snapshot *prev, const struct commit_page *want,
+				      size_t *i)
+{
+	size_t at;
+
+	if (!prev || !prev->commit.npages)
+		return NULL;
+	at = commit_page_of(&prev->commit, want->first);
+	if (memcmp(prev->commit.pages[at].id, want->id, HASH_SIZE) != 0)
+		return NULL;
+	*i = at;
+	return prev->pages[at];
+}
+
+int snapshot_load(struct backend *b, struct keyring *k, struct snapshot *s,
+		  const struct snapshot *prev)
+{
+	for (size_t i = 0; i < s->commit.npages; i++) {
+		size_t at;
+		int r;
+
+		if (!s->pages[i] && shared_page(prev, &s->commit.pages[i], &at)) {
+			s->pages[i] = prev->pages[at];
+			s->pages[i]->refs++;
+			continue;
+		}
+		r = snapshot_page(b, k, s, i, NULL);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* --- completeness: a growing set of ids, sorted once ---------------------------------------- */
+
+struct ids {
+	uint8_t (*ids)[HASH_SIZE];
+	size_t n, cap;
+};
+
+static int ids_add(struct ids *set, const uint8_t id[static HASH_SIZE])
+{
+	if (set->n == set->cap) {
+		size_t cap = set->cap ? 2 * set->cap : 64;
+		void *p = realloc(set->ids, cap * HASH_SIZE);
+
+		if (!p)
+			return ERR_NOMEM;
+		set->ids = p;
+		set->cap = cap;
+	}
+	memcpy(set->ids[set->n++], id, HASH_SIZE);
+	return 0;
+}
+
+static int ids_cmp(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_SIZE);
+}
+
+static void ids_sort(struct ids *set)
+{
+	if (set->n)
+		qsort(set->ids, set->n, HASH_SIZE, ids_cmp);
+}
+
+static bool ids_has(const struct ids *set, const uint8_t id[static HASH_SIZE])
+{
+	return set->n && bsearch(id, set->ids, set->n, HASH_SIZE, ids_cmp);
+}
+
+/* The newest values of the pages of s that other does not share. */
+static int collect(const struct snapshot *s, const struct snapshot *other, struct ids *set)
+{
+	for (size_t i = 0; i < s->commit.npages; i++) {
+		struct page_cursor c;
+		struct record rec;
+		size_t at;
+		int r = 0;
+
+		if (!s->pages[i])
+			return ERR_INVAL;
+		if (shared_page(other, &s->commit.pages[i], &at))
+			continue;
+		c = page_walk(&s->pages[i]->body);
+		while (r == 0 && page_next(&c, &rec))
+			r = ids_add(set, rec.versions[0].id);
+		if (r < 0)
+			return r;
+	}
+	ids_sort(set);
+	return 0;
+}
+
+static int add_listed(void *arg, const char *key)
+{
+	const char *hex = strrchr(key, '/');
+	uint8_t id[HASH_SIZE];
+	size_t len;
+
+	if (!hex || sodium_hex2bin(id, sizeof(id), hex + 1, strlen(hex + 1), NULL, &len, NULL) ||
+	    len != HASH_SIZE)
+		return 0;
+	return ids_add(arg, id);
+}
+
+/* One look for each of a few, one listing for many. */
+static int all_there(struct backend *b, const struct keyring *k, const struct ids *want)
+{
+	struct ids there = {0};
+	char prefix[BACKEND_KEY_SIZE] = "objects/";
+	int r = 0;
+
+	if (want->n <= 16) {
+		for (size_t i = 0; r == 0 && i < want->n; i++) {
+			BLOB_CLEANUP struct blob sealed = {0};
+
+			r = object_fetch(b, k, want->ids[i], &sealed);
+		}
+		return r == ERR_NOENT ? ERR_INCOMPLETE : r;
+	}
+	sodium_bin2hex(prefix + 8, sizeof(prefix) - 8, k->scope_id, SCOPE_ID_SIZE);
+	r = b->ops->list(b, prefix, add_listed, &there);
+	ids_sort(&there);
+	for (size_t i = 0; r == 0 && i < want->n; i++)
+		if (!ids_has(&there, want->ids[i]))
+			r = ERR_INCOMPLETE;
+	free(there.ids);
+	return r;
+}
+
+int snapshot_complete(struct backend *b, struct keyring *k, struct snapshot *s,
+		      const struct snapshot *prev)
+{
+	struct ids now = {0}, before = {0};
+	size_t kept = 0;
+	int r = collect(s, prev, &now);
+
+	if (r == 0 && prev)
+		r = collect(prev, s, &before);
+	for (size_t i = 0; r == 0 && i < now.n; i++)
+		if (!ids_has(&before, now.ids[i]))
+			memmove(now.ids[kept++], now.ids[i], HASH_SIZE);
+	now.n = kept;
+	if (r == 0)
+		r = all_there(b, k, &now);
+	free(now.ids);
+	free(before.ids);
+	return r;
+}
+
+int snapshot_find(struct backend *b, struct keyring *k, struct snapshot *s, const char *name,
+		  struct record *out)
+{
+	const struct page *p;
+	int r;
+
+	if (!s->commit.npages)
+		return ERR_NOENT;
+	r = snapshot_page(b, k, s, commit_page_of(&s->commit, name), &p);
+	return r < 0 ? r : page_find(&p->body, name, out);
+}
+
+int snapshot_each(struct backend *b, struct keyring *k, struct snapshot *s,
+		  int (*fn)(void *arg, const struct record *rec), void *arg)
+{
+	for (size_t i = 0; i < s->commit.npages; i++) {
+		const struct page *p;
+		struct page_cursor c;
+		struct record rec;
+		int r = snapshot_page(b, k, s, i, &p);
+
+		if (r < 0)
+			return r;
+		c = page_walk(&p->body);
+		while (page_next(&c, &rec)) {
+			r = fn(arg, &rec);
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}

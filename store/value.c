@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: ISC */
+#include "value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "object.h"
+
+#define TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define EPK crypto_kx_PUBLICKEYBYTES
+#define AD_MAX (8 + STORE_ID_SIZE + SCOPE_ID_SIZE + 4 + 8 + NAME_MAX_LEN)
+
+/* The key is used for one message only, so the nonce need not vary. */
+static const uint8_t zero_nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
+
+static size_t additional_data(const struct keyring *k, uint32_t gen, uint64_t set_epoch,
+			      const char *name, uint8_t ad[static AD_MAX])
+{
+	struct writer w = writer_over(ad, AD_MAX);
+	char folded[NAME_SIZE];
+
+	name_fold(name, folded, sizeof(folded));
+	put_bytes(&w, "sfs1valu", 8);
+	put_bytes(&w, k->store_id, STORE_ID_SIZE);
+	put_bytes(&w, k->scope_id, SCOPE_ID_SIZE);
+	put_u32(&w, gen);
+	put_u64(&w, set_epoch);
+	put_bytes(&w, folded, strlen(folded));
+	return w.len;
+}
+
+int value_seal(struct keyring *k, uint32_t gen, uint64_t set_epoch, const char *name,
+	       const struct secret *value, struct blob *sealed, uint8_t id[static HASH_SIZE])
+{
+	BLOB_CLEANUP struct blob body = {0};
+	const struct keyring_gen *g;
+	uint8_t ad[AD_MAX], epk[EPK], esk[crypto_kx_SECRETKEYBYTES];
+	uint8_t rx[crypto_kx_SESSIONKEYBYTES], tx[crypto_kx_SESSIONKEYBYTES];
+	size_t ad_len;
+	int r = keyring_at(k, gen, &g);
+
+	if (r < 0)
+		return r;
+	if (value->len > SECRET_MAX)
+		return ERR_TOOBIG;
+	crypto_kx_keypair(epk, esk);
+	r = crypto_kx_client_session_keys(rx, tx, epk, esk, g->pk) == 0 ? 0 : ERR_AUTH;
+	sodium_memzero(esk, sizeof(esk));
+	sodium_memzero(rx, sizeof(rx));
+	if (r < 0)
+		return r;
+	body = (struct blob){.data = malloc(EPK + value->len + TAG), .len = EPK + value->len + TAG};
+	r = body.data ? 0 : ERR_NOMEM;
+	if (r == 0) {
+		memcpy(body.data, epk, EPK);
+		ad_len = additional_data(k, gen, set_epoch, name, ad);
+		crypto_aead_xchacha20poly1305_ietf_encrypt(body.data + EPK, NULL, value->data,
+							   value->len, ad, ad_len, NULL, zero_nonce,
+							   tx);
+		r = object_seal(k, OBJECT_VALUE, gen, &body, sealed);
+	}
+	sodium_memzero(tx, sizeof(tx));
+	if (r == 0)
+		object_id(sealed, id);
+	return r;
+}
+
+/* The session key of the body's ephemeral public key, into rx. */
+static int agree(const struct keyring_gen *g, const struct blob *body, uint8_t *rx)
+{
+	uint8_t tx[crypto_kx_SESSIONKEYBYTES];
+	int r = crypto_kx_server_session_keys(rx, tx, g->pk, g->sk, body->data);
+
+	sodium_memzero(tx, sizeof(tx));
+	return r == 0 ? 0 : ERR_AUTH;
+}
+
+int value_open_into(struct keyring *k, const struct version *v, const char *name,
+		    const struct blob *sealed, uint8_t *out)
+{
+	BLOB_CLEANUP struct blob body = {0};
+	const struct keyring_gen *g;
+	uint8_t ad[AD_MAX], rx[crypto_kx_SESSIONKEYBYTES];
+	size_t ad_len;
+	uint32_t gen;
+	int r = object_open(k, OBJECT_VALUE, sealed, &body, &gen);
+
+	if (r < 0)
+		return r;
+	if (gen != v->gen || body.len != EPK + v->len + TAG)
+		return ERR_AUTH;
+	r = keyring_at(k, gen, &g);
+	if (r < 0)
+		return r;
+	if (!g->has_sk)
+		return ERR_DENIED;
+	r = agree(g, &body, rx);
+	if (r < 0)
+		return r;
+	ad_len = additional_data(k, gen, v->set_epoch, name, ad);
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, body.data + EPK,
+						       body.len - EPK, ad, ad_len, zero_nonce,
+						       rx) != 0) {
+		sodium_memzero(out, v->len);
+		r = ERR_AUTH;
+	}
+	sodium_memzero(rx, sizeof(rx));
+	return r;
+}
+
+int value_open(struct keyring *k, const struct version *v, const char *name,
+	       const struct blob *sealed, struct secret **out)
+{
+	SECRET_CLEANUP struct secret *s = NULL;
+	int r = v->len <= SECRET_MAX ? secret_alloc(v->len, &s) : ERR_AUTH;
+
+	if (r == 0)
+		r = value_open_into(k, v, name, sealed, s->data);
+	if (r < 0)
+		return r;
+	s->len = v->len;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+int value_get(struct backend *b, struct keyring *k, const struct version *v, const char *name,
+	      struct secret **out)
+{
+	BLOB_CLEANUP struct blob sealed = {0};
+	int r = object_fetch(b, k, v->id, &sealed);
+
+	if (r < 0)
+		return r == ERR_NOENT ? ERR_INCOMPLETE : r;
+	return value_open(k, v, name, &sealed, out);
+}
