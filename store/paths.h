@@ -31,7 +31,8 @@ const char *paths_env(enum path which); /* the variable's name */
 /* mkdir -p: directories that are missing get mode. ERR_IO. */
 WUR int paths_mkdir(const char *path, unsigned mode);
 
-/* Write a whole small file atomically: temp, fsync, rename, fsync directory.  excl: ERR_EXIST. */
+/* Write a whole small file atomically: temp, fsync, rename, fsync directory.  excl: ERR_EXIST.
+ * ERR_NOENT without its directory; ERR_UNKNOWN when only the directory's fsync failed. */
 WUR int paths_write(const char *path, const void *data, size_t len, unsigned mode, bool excl);
 
 #endif
