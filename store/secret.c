@@ -13,7 +13,8 @@
  */
 static void *locked_alloc(size_t size, int *r)
 {
-	void *p = sodium_malloc(size);
+	/* First use in the process: harmless when the caller has done it already. */
+	void *p = sodium_init() < 0 ? NULL : sodium_malloc(size);
 
 	if (!p) {
 		*r = ERR_NOMEM;
@@ -30,12 +31,14 @@ static void *locked_alloc(size_t size, int *r)
 
 int secret_new(size_t size, void **out)
 {
+	/* sodium_malloc puts the end, not the start, at a page border: a multiple of 16 aligns both. */
+	size_t rounded = (size + 15) & ~(size_t)15;
 	int r = 0;
-	void *p = locked_alloc(size, &r);
+	void *p = locked_alloc(rounded, &r);
 
 	if (!p)
 		return r;
-	memset(p, 0, size);
+	memset(p, 0, rounded);
 	*out = p;
 	return 0;
 }
@@ -51,7 +54,7 @@ int secret_alloc(size_t cap, struct secret **out)
 	struct secret *s;
 	int r;
 
-	if (cap > SIZE_MAX - sizeof(*s) - 1)
+	if (cap > SIZE_MAX / 2)
 		return ERR_TOOBIG;
 	r = secret_new(sizeof(*s) + cap + 1, (void **)&s);
 	if (r < 0)
