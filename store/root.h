@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "keys.h"
+#include "recovery.h"
 #include "secret.h"
 
 enum slot_type {
@@ -23,7 +24,6 @@ enum slot_type {
 
 #define SLOT_MAX 16
 #define SLOT_LABEL 31
-#define RECOVERY_CODE_SIZE 80 /* printed form with NUL: groups of base32, a checksum in it */
 
 struct slot_info {
 	enum slot_type type;
@@ -38,13 +38,15 @@ WUR int root_generate(struct root **out);
 void root_close(struct root *r);
 
 /*
- * Open the table at path.  phrase: NULL to try file slots only; else a passphrase or a recovery
- * code, tried in that order.  ERR_NOENT, ERR_MODE (group or others may read it), ERR_FORMAT,
+ * Open the table at path.  phrase: NULL to try file slots only; else a recovery code or a passphrase,
+ * tried in that order.  ERR_NOENT, ERR_MODE (group or others may read it), ERR_FORMAT,
  * ERR_PASSPHRASE (a slot needs a phrase, or none opened), ERR_AUTH (the table was altered).
  */
 WUR int root_open(const char *path, const struct secret *phrase, struct root **out);
 
+/* Labels are name components, each used once: ERR_NAME, ERR_EXIST; ERR_TOOBIG when the table is full. */
 WUR int root_add_file(struct root *r, const char *label);
+/* ERR_INVAL for an empty phrase. */
 WUR int root_add_passphrase(struct root *r, const char *label, const struct secret *phrase);
 /* Writes the code to print once: a NUL-terminated string in code->data. */
 WUR int root_add_recovery(struct root *r, const char *label, struct secret **code);
