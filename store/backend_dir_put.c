@@ -32,11 +32,11 @@ struct put { /* a put under way in one directory */
  * bytes: 1.3 to 3.3 s so, 2.8 to 5.3 s with each fsynced as it is written.  syncfs is faster still
  * (0.7 to 1.6 s), but waits for what everybody else has written to the file system, and one FUSE or
  * network file system can make that endless.
+ *
+ * With r an error already, the files are only closed.
  */
-static int put_flush(struct put *p)
+static int put_flush(struct put *p, int r)
 {
-	int r = 0;
-
 	for (size_t i = 0; i < p->n; i++) {
 		if (!r)
 			r = dir_sync(p->fds[i]);
@@ -52,7 +52,7 @@ static int put_create(struct put *p, const char *name, int *out)
 	int r = dir_open_file(p->dir, name, flags, p->mode, out);
 
 	if (r == ERR_IO && errno == EMFILE && p->n > 0) {
-		r = put_flush(p);
+		r = put_flush(p, 0);
 		if (!r)
 			r = dir_open_file(p->dir, name, flags, p->mode, out);
 	}
@@ -79,13 +79,12 @@ static int put_one(struct put *p, const char *name, const struct backend_item *i
 		r = io_write(fd, item->data, item->len);
 	if (!r)
 		r = put_start(fd);
-	if (r) {
-		io_close(fd);
-		io_unlinkat(p->dir, name);
-		return r;
-	}
 	p->fds[p->n++] = fd;
-	return p->n == SYNC_BATCH ? put_flush(p) : 0;
+	if (r || p->n == SYNC_BATCH)
+		r = put_flush(p, r);
+	if (r)
+		io_unlinkat(p->dir, name);
+	return r;
 }
 
 /* Put the leading items that share a directory; *done is how many were begun, on failure too. */
@@ -94,7 +93,7 @@ static int put_run(int objects, const struct backend_item *items, size_t n, size
 	FD_CLEANUP int fd = -1;
 	struct put p = {0};
 	struct dir_key first, k;
-	int r, flushed;
+	int r;
 
 	r = backend_dir_split(items[0].key, &first);
 	if (!r && strcmp(first.dir, "refs") == 0)
@@ -114,9 +113,7 @@ static int put_run(int objects, const struct backend_item *items, size_t n, size
 		if (r)
 			break;
 	}
-	flushed = put_flush(&p);
-	if (!r)
-		r = flushed;
+	r = put_flush(&p, r);
 	return r ? r : dir_sync(fd);
 }
 
