@@ -21,6 +21,12 @@ enum change_op {
 #define CHANGE_SET_ENV 2
 #define CHANGE_SET_EXPIRES 4
 
+struct change_past { /* an older version that comes along with a copied or imported secret */
+	const struct secret *value;
+	uint64_t time; /* ns */
+	uint8_t writer[WRITER_TAG];
+};
+
 struct change {
 	enum change_op op;
 	const char *name;
@@ -29,6 +35,11 @@ struct change {
 	uint8_t type;
 	const char *env;
 	uint64_t expires;
+	/* For a secret that is new to the scope, its past, newest first, and when it was created (ns;
+	 * 0 = now).  The value itself counts as set now. */
+	const struct change_past *past;
+	size_t npast;
+	uint64_t created;
 };
 
 struct apply_options {
@@ -41,14 +52,14 @@ struct apply_options {
 };
 
 struct apply_result {
-	struct floor floor;  /* of the new commit: to be stored as floor */
-	uint64_t time;	     /* of the commit, ns */
-	size_t failed;	     /* on error: index of the change at fault, or the number of changes */
-	unsigned attempts;   /* 1 + conflicts met */
+	struct floor floor; /* of the new commit: to be stored as floor */
+	uint64_t time;	    /* of the commit, ns */
+	size_t failed;	    /* on error: index of the change at fault, or the number of changes */
+	unsigned attempts;  /* 1 + conflicts met */
 };
 
 /* Changes may be in any order; two of one name are ERR_INVAL.  ERR_DENIED when the key is not
- * granted. result is filled on error too (failed). */
+ * granted.  result is filled on error too (failed). */
 WUR int apply_changes(struct backend *b, struct keyring *k, const struct apply_options *opt,
 		      const struct change *changes, size_t n, struct apply_result *result);
 
@@ -56,8 +67,17 @@ WUR int apply_changes(struct backend *b, struct keyring *k, const struct apply_o
  * there is one, ERR_DENIED without the root key. */
 WUR int apply_genesis(struct backend *b, struct keyring *k, struct apply_result *result);
 
-/* A commit that changes the list of granted writers: add pk with name, or (remove) strike it out. ERR_EXIST, ERR_NOENT. */
+/* A commit that changes the list of granted writers: add w, or (remove) strike out the one of its
+ * name.  ERR_EXIST, ERR_NOENT; ERR_DENIED for striking out the root. */
 WUR int apply_grant(struct backend *b, struct keyring *k, const struct apply_options *opt,
 		    const struct grant_writer *w, bool remove, struct apply_result *result);
+
+/*
+ * After a backup was restored: declare the store's present state of this scope, older than passed
+ * (the newest floor that anybody may have), to be where history goes on.  The root's word alone
+ * does this; every reader follows once and refuses what came before.
+ */
+WUR int apply_discontinuity(struct backend *b, struct keyring *k, const struct floor *passed,
+			    struct apply_result *result);
 
 #endif

@@ -3,8 +3,8 @@
  * Both kinds: magic[8] | root public key[32] | u8 length | project | u8 length | domain | … |
  * BLAKE2b-256 of all before it[32].  The checksum tells damage; the file's mode is its guard.
  *	reader "sfs1rdr ": u8 n, n x (scope_id[16] | floor | u8 g, g x (u32 gen, K_meta[32], sk[32]))
- *	writer "sfs1wtr ": u8 length | name | scope_id[16] | floor | u32 gen, K_meta[32], pk[32] |
- *		Ed25519 seed[32]
+ *	writer "sfs1wtr ": u8 length | name | scope_id[16] | floor | u8 g, g x (u32 gen, K_meta[32],
+ *		pk[32]) | Ed25519 seed[32]
  *	floor: u64 epoch | u64 grant epoch | commit id[32]
  */
 #include "bundle.h"
@@ -46,10 +46,7 @@ static void put_ring(struct writer *w, const struct bundle *b, size_t i)
 	put_bytes(w, f->id, HASH_SIZE);
 	for (size_t g = 0; g < KEYRING_GENS; g++)
 		n = (uint8_t)(n + (k->gens[g].gen != 0));
-	if (b->kind == BUNDLE_READER)
-		put_u8(w, n);
-	else
-		n = 1;
+	put_u8(w, n);
 	for (size_t g = 0; g < n; g++) {
 		put_u32(w, k->gens[g].gen);
 		put_bytes(w, k->gens[g].meta, META_KEY_SIZE);
@@ -95,7 +92,7 @@ static int take_ring(struct reader *r, struct bundle *b, const uint8_t root_pk[s
 {
 	struct floor *f = &b->floors[b->n];
 	struct keyring *k;
-	size_t n = 1;
+	size_t n;
 	int err = keyring_alloc(&k);
 
 	if (err < 0)
@@ -107,8 +104,7 @@ static int take_ring(struct reader *r, struct bundle *b, const uint8_t root_pk[s
 	f->epoch = take_u64(r);
 	f->grant_epoch = take_u64(r);
 	take_copy(r, f->id, HASH_SIZE);
-	if (b->kind == BUNDLE_READER)
-		n = take_u8(r);
+	n = take_u8(r);
 	if (n < 1 || n > KEYRING_GENS)
 		return ERR_FORMAT;
 	for (size_t i = 0; i < n; i++) {

@@ -15,6 +15,7 @@
 #define GRANT_WRITERS_MAX 256
 #define WRITER_NAME_MAX 63
 #define GRANT_DISCONTINUITY 1
+#define GRANT_ROTATING 2 /* the next key generation is being handed out (rotate.h) */
 
 struct grant_writer {
 	uint8_t pk[crypto_sign_PUBLICKEYBYTES];

@@ -34,23 +34,30 @@ static int open_or_create(struct backend *b, struct keyring *k, const char *stat
 static int hand_over(struct keyring *admin, const struct commit *c, enum bundle_kind kind,
 		     struct keyring **out)
 {
+	/* While a rotation is under way the coming generation too, newest first. */
+	uint32_t newest = c->gen + ((c->grant.flags & GRANT_ROTATING) ? 1 : 0);
 	const struct keyring_gen *g;
 	struct keyring *k;
-	int r = keyring_at(admin, c->gen, &g);
+	int r = keyring_alloc(&k);
 
-	if (r == 0)
-		r = keyring_alloc(&k);
+	for (uint32_t gen = newest; r == 0 && gen >= c->gen; gen--) {
+		r = keyring_at(admin, gen, &g);
+		if (r < 0) {
+			keyring_free(k);
+			return r;
+		}
+		k->gens[newest - gen] = *g;
+		if (kind == BUNDLE_WRITER) {
+			sodium_memzero(k->gens[newest - gen].sk, sizeof(g->sk));
+			k->gens[newest - gen].has_sk = false;
+		}
+	}
 	if (r < 0)
 		return r;
 	memcpy(k->root_pk, admin->root_pk, sizeof(k->root_pk));
 	memcpy(k->store_id, admin->store_id, sizeof(k->store_id));
 	memcpy(k->scope_id, admin->scope_id, sizeof(k->scope_id));
 	k->scope = admin->scope;
-	k->gens[0] = *g;
-	if (kind == BUNDLE_WRITER) {
-		sodium_memzero(k->gens[0].sk, sizeof(k->gens[0].sk));
-		k->gens[0].has_sk = false;
-	}
 	*out = k;
 	return 0;
 }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/* The changes of a scope that only the root can make: who may sign, and what history is. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "attempt.h"
+
+struct regrant {
+	const struct grant_writer *w;
+	bool remove;
+};
+
+static int fill_grant(struct attempt *a, void *arg, size_t *failed)
+{
+	const struct regrant *job = arg;
+	struct grant *g = &a->next.grant;
+	struct grant_writer *list;
+	size_t at = 0;
+
+	(void)failed;
+	while (at < g->nwriters && strcmp(g->writers[at].name, job->w->name) != 0)
+		at++;
+	if (job->remove ? at == g->nwriters : at < g->nwriters)
+		return job->remove ? ERR_NOENT : ERR_EXIST;
+	if (job->remove) {
+		if (memcmp(g->writers[at].pk, a->k->root_pk, sizeof(a->k->root_pk)) == 0)
+			return ERR_DENIED; /* the admin does not lock itself out */
+		memmove(g->writers + at, g->writers + at + 1,
+			(--g->nwriters - at) * sizeof(*g->writers));
+	} else {
+		list = realloc(g->writers, (g->nwriters + 1) * sizeof(*list));
+		if (!list)
+			return ERR_NOMEM;
+		g->writers = list;
+		list[g->nwriters++] = *job->w;
+	}
+	g->epoch++;
+	return grant_sign(a->k, g);
+}
+
+int apply_grant(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		const struct grant_writer *w, bool remove, struct apply_result *result)
+{
+	struct regrant regrant = {w, remove};
+	struct attempt_job job = {.fill = fill_grant, .arg = &regrant};
+
+	*result = (struct apply_result){0};
+	return k->has_root ? attempt_run(b, k, opt, &job, result) : ERR_DENIED;
+}
+
+/* --- a restored backup ------------------------------------------------------------------------ */
+
+struct restart {
+	uint64_t since; /* the grant epoch that no floor has seen */
+};
+
+static int fill_restart(struct attempt *a, void *arg, size_t *failed)
+{
+	const struct restart *job = arg;
+	struct grant *g = &a->next.grant;
+
+	(void)failed;
+	g->epoch = (g->epoch > job->since ? g->epoch : job->since) + 1;
+	g->flags |= GRANT_DISCONTINUITY;
+	memcpy(g->base, a->tip->commit.id, HASH_SIZE);
+	g->base_epoch = a->tip->commit.epoch;
+	g->since = g->epoch;
+	return grant_sign(a->k, g);
+}
+
+int apply_discontinuity(struct backend *b, struct keyring *k, const struct floor *passed,
+			struct apply_result *result)
+{
+	struct restart restart = {.since = passed->grant_epoch};
+	struct attempt_job job = {.fill = fill_restart, .arg = &restart};
+
+	*result = (struct apply_result){0};
+	return k->has_root ? attempt_run(b, k, NULL, &job, result) : ERR_DENIED;
+}
