@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * check: every scope, commit, page and kept value, as the root can verify them.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "name.h"
+#include "object.h"
+#include "scopes.h"
+#include "session.h"
+#include "show.h"
+#include "ui.h"
+#include "value.h"
+
+/* Ids that something names, to tell the strays. */
+struct ids {
+	uint8_t (*id)[HASH_SIZE];
+	size_t n, cap;
+	bool failed;
+};
+
+struct check {
+	struct session *s;
+	json_t *faults;
+	size_t scopes, secrets, versions, commits, strays;
+	/* of the scope at hand */
+	struct place *place;
+	const struct scope *scope;
+	struct ids known;
+};
+
+static void fault(struct check *c, const char *what, const char *name, int r, const char *todo)
+{
+	json_t *o = json_object();
+	char text[SCOPE_STR];
+
+	json_put_scope(o, c->scope);
+	json_object_set_new(o, "what", json_string(what));
+	json_object_set_new(o, "name", name ? json_string(name) : json_null());
+	json_object_set_new(o, "error", json_string(err_str(r)));
+	json_object_set_new(o, "todo", json_string(todo));
+	json_array_append_new(c->faults, o);
+	ui_error("(%s): %s%s%s: %s", scope_str(c->scope, text), what, name ? " " : "", name ? name : "",
+			err_str(r));
+	ui_hint("%s", todo);
+}
+
+static void ids_add(struct ids *s, const uint8_t id[static HASH_SIZE])
+{
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 256;
+		void *more = reallocarray(s->id, cap, HASH_SIZE);
+
+		if (!more) {
+			s->failed = true;
+			return;
+		}
+		s->id = more;
+		s->cap = cap;
+	}
+	memcpy(s->id[s->n++], id, HASH_SIZE);
+}
+
+static int id_cmp(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_SIZE);
+}
+
+/* Back to the first commit: each verifies, each is the predecessor that the next one names. */
+static void check_history(struct check *c, const struct commit *tip)
+{
+	static const char todo[] = "the older history is damaged; restore the store's objects from a backup";
+	uint8_t id[HASH_SIZE];
+	uint64_t epoch = tip->epoch, swept = tip->swept;
+
+	memcpy(id, tip->id, HASH_SIZE);
+	while (!sodium_is_zero(id, HASH_SIZE)) {
+		COMMIT_CLEANUP struct commit commit;
+		char name[32];
+		int r;
+
+		commit_init(&commit);
+		ids_add(&c->known, id);
+		r = commit_get(c->s->backend, c->place->ring, id, &commit);
+		if (!r && commit.epoch != epoch)
+			r = ERR_AUTH;
+		if (r) {
+			snprintf(name, sizeof(name), "%llu", (unsigned long long)epoch);
+			fault(c, "commit", name, r, todo);
+			return;
+		}
+		/* what these retired may still be there, for readers that are behind */
+		if (commit.epoch > swept)
+			for (size_t i = 0; i < commit.nretired; i++)
+				ids_add(&c->known, commit.retired[i]);
+		c->commits++;
+		memcpy(id, commit.prev, HASH_SIZE);
+		epoch--;
+	}
+}
+
+static int check_record(void *arg, const struct record *rec)
+{
+	struct check *c = arg;
+
+	c->secrets++;
+	for (unsigned i = 0; i < rec->nversions; i++) {
+		SECRET_CLEANUP struct secret *value = NULL;
+		const struct version *v = &rec->versions[i];
+		char what[48];
+		int r = value_get(c->s->backend, c->place->ring, v, rec->name, &value);
+
+		ids_add(&c->known, v->id);
+		c->versions++;
+		if (!r)
+			continue;
+		snprintf(what, sizeof(what), "version %llu of secret", (unsigned long long)v->set_epoch);
+		fault(c, what, rec->name, r == ERR_NOENT ? ERR_INCOMPLETE : r,
+				i ? "an older version cannot be read; restore it from a backup, or let it age out"
+				  : "set it anew with secretctl update secret, or restore it from a backup");
+	}
+	return 0;
+}
+
+/* Every page and every record of those that can be read. */
+static void check_pages(struct check *c, struct snapshot *snap)
+{
+	char text[SCOPE_STR];
+
+	for (size_t i = 0; i < snap->commit.npages; i++) {
+		const struct page *page;
+		struct page_cursor cursor;
+		struct record rec;
+		int r = snapshot_page(c->s->backend, c->place->ring, snap, i, &page);
+
+		ui_progress(scope_str(c->scope, text), i, snap->commit.npages);
+		ids_add(&c->known, snap->commit.pages[i].id);
+		if (r) {
+			fault(c, "page that starts at", snap->commit.pages[i].first, r,
+					"its secrets cannot be read: restore the store's objects from a backup");
+			continue;
+		}
+		cursor = page_walk(&page->body);
+		while (page_next(&cursor, &rec))
+			check_record(c, &rec);
+	}
+}
+
+static int count_stray(void *arg, const char *key)
+{
+	struct check *c = arg;
+	const char *hex = strrchr(key, '/');
+	uint8_t id[HASH_SIZE];
+	size_t len;
+
+	if (hex && sodium_hex2bin(id, sizeof(id), hex + 1, strlen(hex + 1), NULL, &len, NULL) == 0 &&
+			len == HASH_SIZE && bsearch(id, c->known.id, c->known.n, HASH_SIZE, id_cmp))
+		return 0;
+	c->strays++;
+	return 0;
+}
+
+static void find_strays(struct check *c)
+{
+	char prefix[BACKEND_KEY_SIZE];
+	char hex[2 * SCOPE_ID_SIZE + 1];
+	int r;
+
+	if (c->known.failed)
+		return;
+	qsort(c->known.id, c->known.n, HASH_SIZE, id_cmp);
+	sodium_bin2hex(hex, sizeof(hex), c->place->ring->scope_id, SCOPE_ID_SIZE);
+	snprintf(prefix, sizeof(prefix), "objects/%s", hex);
+	r = c->s->backend->ops->list(c->s->backend, prefix, count_stray, c);
+	if (r && r != ERR_NOENT)
+		fault(c, "list of objects", NULL, r, "see the directory's owner and mode");
+}
+
+static int check_scope(void *arg, const struct scope *scope)
+{
+	struct check *c = arg;
+	PLACE_CLEANUP struct place place = {0};
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	int r;
+
+	c->scope = scope;
+	if (session_place(c->s, scope, &place))
+		return ERR_INVAL;
+	c->place = &place;
+	r = session_snapshot(c->s, &place, &snap);
+	if (r == ERR_NOENT)
+		return 0; /* never made */
+	c->scopes++;
+	c->known = (struct ids){0};
+	if (r) {
+		fault(c, r == ERR_STALE ? "freshness" : "newest commit", NULL, r,
+				r == ERR_STALE ?
+						"it is older than, or a fork of, what this host accepted: put the newest store back" :
+						"the scope cannot be read: restore the store from a backup");
+		return 0;
+	}
+	check_history(c, &snap->commit);
+	check_pages(c, snap);
+	find_strays(c);
+	free(c->known.id);
+	return 0;
+}
+
+static void print_summary(const struct check *c)
+{
+	printf("%zu scopes, %zu secrets, %zu versions, %zu commits verified; %zu strays\n", c->scopes,
+			c->secrets, c->versions, c->commits, c->strays);
+	if (c->strays)
+		printf("strays are leftovers of interrupted writes; they harm nothing\n");
+	if (json_array_size(c->faults))
+		printf("%zu faults\n", json_array_size(c->faults));
+	else
+		printf("everything is whole\n");
+}
+
+int check_run(struct call *call)
+{
+	SESSION_CLEANUP struct session s = {0};
+	struct check c = { .s = &s };
+	bool json, bad;
+	json_t *o;
+	int status = show_format(call, &json);
+
+	if (!status)
+		status = session_root(call, &s);
+	if (status)
+		return status;
+	c.faults = json_array();
+	if (scopes_each(&s, check_scope, &c)) {
+		json_decref(c.faults);
+		return STATUS_FAILED;
+	}
+	ui_progress("", 0, 0);
+	bad = json_array_size(c.faults) > 0;
+	if (!json) {
+		print_summary(&c);
+		json_decref(c.faults);
+		return bad ? STATUS_FAILED : STATUS_DONE;
+	}
+	o = json_object();
+	json_object_set_new(o, "whole", json_boolean(!bad));
+	json_object_set_new(o, "scopes", json_integer((json_int_t)c.scopes));
+	json_object_set_new(o, "secrets", json_integer((json_int_t)c.secrets));
+	json_object_set_new(o, "versions", json_integer((json_int_t)c.versions));
+	json_object_set_new(o, "commits", json_integer((json_int_t)c.commits));
+	json_object_set_new(o, "strays", json_integer((json_int_t)c.strays));
+	json_object_set_new(o, "faults", c.faults);
+	status = json_print(o);
+	return bad ? STATUS_FAILED : status;
+}

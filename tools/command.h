@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * command - the one table of commands and flags, and one parsed command line.
+ *
+ * Dispatch, --help at every level and completion are read from the table; a command is added by
+ * adding a row. A command returns its exit status, having printed what went wrong.
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+enum flag {
+	/* every command takes these */
+	FLAG_ROOT_KEY,
+	FLAG_POLICY,
+	FLAG_BUNDLES,
+	FLAG_STORE,
+	FLAG_STATE,
+	FLAG_MOUNT,
+	FLAG_WRITER_BUNDLE,
+	FLAG_HELP,
+	FLAG_VERSION,
+	FLAG_GLOBAL_END,
+
+	FLAG_PROJECT = FLAG_GLOBAL_END,
+	FLAG_DOMAIN,
+	FLAG_VALUE,
+	FLAG_FROM_FILE,
+	FLAG_GENERATE,
+	FLAG_ALPHABET,
+	FLAG_REPLACE,
+	FLAG_TYPE,
+	FLAG_ENV,
+	FLAG_EXPIRES,
+	FLAG_OUTPUT,
+	FLAG_REVEAL,
+	FLAG_OUT,
+	FLAG_FOREGROUND,
+	FLAG_OWNER,
+	FLAG_OPTIONS,
+	FLAG_LAZY,
+	FLAGS,
+};
+#define FLAG_END 255
+
+enum flag_arg { ARG_NONE, ARG_REQUIRED, ARG_OPTIONAL };
+
+struct flag_def {
+	const char *name;   /* without the dashes */
+	char letter;	    /* or 0; two flags may share one if no command takes both */
+	enum flag_arg arg;
+	const char *metavar; /* "FILE" */
+	const char *about;
+	bool repeat; /* may be given more than once */
+};
+extern const struct flag_def flag_defs[FLAGS];
+
+struct call;
+
+struct command {
+	const char *verb;
+	const char *noun; /* NULL: the verb stands alone */
+	int (*run)(struct call *c);
+	const char *operands; /* "NAME [VALUE]" */
+	int min, max;	      /* how many operands; max -1: any number */
+	const char *about;    /* one line, lower case, no full stop */
+	const unsigned char *flags; /* ends with FLAG_END; NULL: none but the global ones */
+	const char *more;	    /* further text for --help, or NULL */
+};
+extern const struct command commands[]; /* ends with verb NULL; rows of one verb stand together */
+
+/* One command line. */
+struct call {
+	const struct command *command;
+	const char **values[FLAGS]; /* what was given, in order; "" for a flag without argument */
+	size_t nvalues[FLAGS];
+	int argc; /* operands, after verb and noun */
+	char **argv;
+	int dashes; /* index of the first operand after "--", or -1 */
+};
+
+/* Parses. STATUS_DONE; STATUS_USAGE after a message; -1 when help or the version was printed. */
+int call_parse(int argc, char **argv, struct call *c);
+void call_fini(struct call *c);
+
+bool call_has(const struct call *c, enum flag f);
+const char *call_flag(const struct call *c, enum flag f); /* the (first) value, or NULL */
+
+/* help.c */
+void help_all(void);
+void help_verb(const char *verb);
+void help_command(const struct command *cmd);
+/* The word of the list (ends with NULL) nearest to word, or NULL when none is near. */
+const char *help_nearest(const char *word, const char *const *list);
+
+/* The commands, one family a file. */
+int init_run(struct call *c);
+int secret_cmd_create(struct call *c);
+int secret_cmd_update(struct call *c);
+int secret_cmd_delete(struct call *c);
+int show_secret(struct call *c);
+int declare_create_project(struct call *c);
+int declare_create_domain(struct call *c);
+int declare_get_project(struct call *c);
+int declare_get_domain(struct call *c);
+int declare_delete_project(struct call *c);
+int declare_delete_domain(struct call *c);
+int bundle_cmd_create(struct call *c);
+int bundle_cmd_get(struct call *c);
+int bundle_cmd_delete(struct call *c);
+int mount_run(struct call *c);
+int umount_run(struct call *c);
+int check_run(struct call *c);
+
+#endif

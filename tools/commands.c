@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+#include "command.h"
+
+const struct flag_def flag_defs[FLAGS] = {
+	[FLAG_ROOT_KEY] = { "root-key", 0, ARG_REQUIRED, "FILE", "root key file", false },
+	[FLAG_POLICY] = { "policy", 0, ARG_REQUIRED, "FILE", "policy file", false },
+	[FLAG_BUNDLES] = { "bundles", 0, ARG_REQUIRED, "DIR", "directory of bundles", false },
+	[FLAG_STORE] = { "store", 0, ARG_REQUIRED, "DIR", "the encrypted store", false },
+	[FLAG_STATE] = { "state", 0, ARG_REQUIRED, "DIR", "what this host has accepted so far",
+			false },
+	[FLAG_MOUNT] = { "mount", 0, ARG_REQUIRED, "DIR", "default mount point", false },
+	[FLAG_WRITER_BUNDLE] = { "writer-bundle", 0, ARG_REQUIRED, "FILE",
+			"act as the writer of this bundle instead of as the root", false },
+	[FLAG_HELP] = { "help", 'h', ARG_NONE, NULL, "this help", false },
+	[FLAG_VERSION] = { "version", 0, ARG_NONE, NULL, "print the version", false },
+
+	[FLAG_PROJECT] = { "project", 'p', ARG_REQUIRED, "P", "the project; without: any", false },
+	[FLAG_DOMAIN] = { "domain", 'd', ARG_REQUIRED, "D", "the domain; without: any", false },
+	[FLAG_VALUE] = { "value", 0, ARG_REQUIRED, "V",
+			"the value itself (other users may see it while it is typed)", false },
+	[FLAG_FROM_FILE] = { "from-file", 'f', ARG_REQUIRED, "FILE",
+			"read the value from FILE, byte for byte; - is standard input", false },
+	[FLAG_GENERATE] = { "generate", 0, ARG_OPTIONAL, "LENGTH",
+			"make a random value, 32 characters unless told; it is not printed", false },
+	[FLAG_ALPHABET] = { "alphabet", 0, ARG_REQUIRED, "SET",
+			"for --generate: alnum, hex, digits, base64url, or the characters themselves",
+			false },
+	[FLAG_REPLACE] = { "replace", 0, ARG_NONE, NULL, "replace the value if the name is there",
+			false },
+	[FLAG_TYPE] = { "type", 0, ARG_REQUIRED, "TYPE", "regular, json or image_pull", false },
+	[FLAG_ENV] = { "env", 0, ARG_REQUIRED, "NAME",
+			"environment name; \"\" for the one that follows from the name", false },
+	[FLAG_EXPIRES] = { "expires", 0, ARG_REQUIRED, "T",
+			"when it stops being readable: 30d, 12h, 2030-01-31, RFC 3339, or never",
+			false },
+	[FLAG_OUTPUT] = { "output", 'o', ARG_REQUIRED, "FORMAT", "table or json", false },
+	[FLAG_REVEAL] = { "reveal", 0, ARG_NONE, NULL, "print the value", false },
+	[FLAG_OUT] = { "out", 0, ARG_REQUIRED, "FILE", "write the bundle there", false },
+	[FLAG_FOREGROUND] = { "foreground", 'f', ARG_NONE, NULL, "serve in the foreground", false },
+	[FLAG_OWNER] = { "owner", 0, ARG_REQUIRED, "UID",
+			"the user the files belong to; recorded in the policy", false },
+	[FLAG_OPTIONS] = { "options", 'o', ARG_REQUIRED, "OPTS",
+			"further mount options for secretfs", true },
+	[FLAG_LAZY] = { "lazy", 'l', ARG_NONE, NULL,
+			"take it out of the tree now, even while it is in use", false },
+};
+
+#define LIST(...) ((const unsigned char[]){ __VA_ARGS__, FLAG_END })
+#define SCOPE FLAG_PROJECT, FLAG_DOMAIN
+#define SOURCE FLAG_VALUE, FLAG_FROM_FILE, FLAG_GENERATE, FLAG_ALPHABET
+#define ATTRIBUTES FLAG_TYPE, FLAG_ENV, FLAG_EXPIRES
+
+#define SOURCE_TEXT                                                                                \
+	"The value comes from one of: VALUE or --value (seen by other users while it is\n"         \
+	"typed, so it warns), --from-file, - (standard input), --generate. With none of\n"         \
+	"them a terminal is asked twice without echo, anything else is read to its end.\n"
+
+const struct command commands[] = {
+	{ "init", NULL, init_run, "", 0, 0, "make a root key, a store and a starter policy", NULL,
+			"Prints the recovery code once: it opens the root key file when its other ways in\n"
+			"are gone. Keep a copy of that file too; without it nothing can be read again.\n" },
+
+	{ "create", "secret", secret_cmd_create, "NAME [VALUE | -]", 1, 2, "store a new secret",
+			LIST(SCOPE, SOURCE, FLAG_REPLACE, ATTRIBUTES), SOURCE_TEXT },
+	{ "create", "project", declare_create_project, "NAME", 1, 1, "declare a project", NULL,
+			NULL },
+	{ "create", "domain", declare_create_domain, "NAME", 1, 1, "declare a domain", NULL, NULL },
+	{ "create", "bundle", bundle_cmd_create, "[NAME]", 0, 1,
+			"mint the key file of a mount: of one project and domain, or of the organization",
+			LIST(SCOPE, FLAG_OUT), NULL },
+
+	{ "get", "secret", show_secret, "[NAME]", 0, 1,
+			"list the secrets of exactly one scope, or show one of them",
+			LIST(SCOPE, FLAG_OUTPUT, FLAG_REVEAL),
+			"Without -p and -d: the organization's. No value is shown without --reveal.\n" },
+	{ "get", "project", declare_get_project, "", 0, 0, "list the declared projects",
+			LIST(FLAG_OUTPUT), NULL },
+	{ "get", "domain", declare_get_domain, "", 0, 0, "list the declared domains",
+			LIST(FLAG_OUTPUT), NULL },
+	{ "get", "bundle", bundle_cmd_get, "", 0, 0, "list the bundles of this host",
+			LIST(FLAG_OUTPUT), NULL },
+
+	{ "update", "secret", secret_cmd_update, "NAME [VALUE | -]", 1, 2,
+			"give a secret of exactly this scope a new value",
+			LIST(SCOPE, SOURCE, ATTRIBUTES),
+			SOURCE_TEXT
+			"With only --type, --env or --expires and no source, the value stays.\n" },
+
+	{ "delete", "secret", secret_cmd_delete, "NAME", 1, 1, "delete a secret of exactly this scope",
+			LIST(SCOPE), NULL },
+	{ "delete", "project", declare_delete_project, "NAME", 1, 1,
+			"strike out a project that holds no secrets", NULL, NULL },
+	{ "delete", "domain", declare_delete_domain, "NAME", 1, 1,
+			"strike out a domain that holds no secrets", NULL, NULL },
+	{ "delete", "bundle", bundle_cmd_delete, "NAME", 1, 1, "delete a bundle of this host", NULL,
+			NULL },
+
+	{ "mount", NULL, mount_run, "[PATH]", 0, 1,
+			"mount the secrets of a project and domain, or of the organization",
+			LIST(SCOPE, FLAG_FOREGROUND, FLAG_OWNER, FLAG_OPTIONS),
+			"Mints the bundle, makes the mount point, records the mount in the policy, starts\n"
+			"secretfs and returns when it answers.\n" },
+	{ "umount", NULL, umount_run, "[PATH]", 0, 1, "unmount, and wait for the daemon to end",
+			LIST(FLAG_LAZY), NULL },
+
+	{ "check", NULL, check_run, "", 0, 0, "verify every scope, every page and every value",
+			LIST(FLAG_OUTPUT), NULL },
+	{ NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
+};

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * get secret: the list of one scope, or one secret of it.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "name.h"
+#include "scopes.h"
+#include "session.h"
+#include "show.h"
+#include "table.h"
+#include "ui.h"
+#include "value.h"
+#include "when.h"
+
+#define NS 1000000000u
+
+int show_format(const struct call *c, bool *json)
+{
+	const char *format = call_flag(c, FLAG_OUTPUT);
+
+	*json = format && strcmp(format, "json") == 0;
+	if (format && !*json && strcmp(format, "table") != 0)
+		return ui_usage(c, "--output is table or json, not %.40s", format);
+	return 0;
+}
+
+void show_writer(const struct commit *c, const struct version *v, char out[SHOW_WRITER])
+{
+	const struct grant_writer *w = grant_find_tag(&c->grant, v->writer);
+
+	if (w && w->name[0])
+		snprintf(out, SHOW_WRITER, "%s", w->name);
+	else
+		sodium_bin2hex(out, SHOW_WRITER, v->writer, sizeof(v->writer));
+}
+
+static json_t *record_json(const struct scope *scope, const struct commit *c,
+		const struct record *rec)
+{
+	const struct version *v = &rec->versions[0];
+	json_t *o = json_object();
+	char writer[SHOW_WRITER], env[ENV_NAME_SIZE];
+	const char *e = rec->env;
+
+	if (!*e)
+		e = name_env(rec->name, env) ? NULL : env;
+	show_writer(c, v, writer);
+	json_object_set_new(o, "name", json_string(rec->name));
+	json_put_scope(o, scope);
+	json_object_set_new(o, "type", json_string(record_type_str(rec->type)));
+	json_object_set_new(o, "env", e ? json_string(e) : json_null());
+	json_object_set_new(o, "version", json_integer((json_int_t)v->set_epoch));
+	json_object_set_new(o, "versions_kept", json_integer(rec->nversions));
+	json_object_set_new(o, "size", json_integer(v->len));
+	json_object_set_new(o, "created", json_time(rec->created / NS));
+	json_object_set_new(o, "updated", json_time(v->time / NS));
+	json_object_set_new(o, "expires", json_time(rec->expires));
+	json_object_set_new(o, "writer", json_string(writer));
+	return o;
+}
+
+static void record_row(struct table *t, const struct commit *c, const struct record *rec)
+{
+	const struct version *v = &rec->versions[0];
+	char size[16], version[24], updated[WHEN_SIZE], expires[WHEN_SIZE], writer[SHOW_WRITER];
+
+	snprintf(size, sizeof(size), "%u", v->len);
+	snprintf(version, sizeof(version), "%llu", (unsigned long long)v->set_epoch);
+	show_writer(c, v, writer);
+	table_row(t, (const char *[]){ rec->name, record_type_str(rec->type), size, version,
+				     when_local(v->time / NS, updated),
+				     when_local(rec->expires, expires), writer });
+}
+
+struct list {
+	const struct scope *scope;
+	const struct commit *commit;
+	json_t *array; /* or NULL */
+	struct table table;
+};
+
+static int list_record(void *arg, const struct record *rec)
+{
+	struct list *l = arg;
+
+	if (l->array)
+		return json_array_append_new(l->array, record_json(l->scope, l->commit, rec)) ? ERR_NOMEM
+											      : 0;
+	record_row(&l->table, l->commit, rec);
+	return 0;
+}
+
+static int show_list(struct session *s, struct place *p, bool json)
+{
+	static const char *const head[] = { "NAME", "TYPE", "SIZE", "VERSION", "UPDATED", "EXPIRES",
+		"WRITER" };
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	struct list l = { .scope = &p->scope, .array = json ? json_array() : NULL };
+	char text[SCOPE_STR];
+	int r = session_snapshot(s, p, &snap);
+
+	table_init(&l.table, 7, head);
+	if (!r) {
+		l.commit = &snap->commit;
+		r = snapshot_each(s->backend, p->ring, snap, list_record, &l);
+	}
+	if (r && r != ERR_NOENT) {
+		json_decref(l.array);
+		table_fini(&l.table);
+		return words_fail(&(struct words){ .doing = "list secrets of", .scope = &p->scope }, r);
+	}
+	if (json) {
+		table_fini(&l.table);
+		return json_print(l.array);
+	}
+	if (l.table.rows == 1)
+		ui_error("no secret is in (%s)", scope_str(&p->scope, text));
+	else
+		r = table_print(&l.table);
+	table_fini(&l.table);
+	return r && r != ERR_NOENT ? words_fail(&(struct words){ .doing = "list secrets" }, r) : 0;
+}
+
+static void print_record(const struct scope *scope, const struct commit *c, const struct record *rec)
+{
+	const struct version *v = &rec->versions[0];
+	char text[SCOPE_STR], when[WHEN_SIZE], env[ENV_NAME_SIZE], writer[SHOW_WRITER];
+	const char *e = rec->env;
+
+	if (!*e)
+		e = name_env(rec->name, env) ? "-" : env;
+	show_writer(c, v, writer);
+	printf("name:     %s\n", rec->name);
+	printf("scope:    %s\n", scope_str(scope, text));
+	printf("type:     %s\n", record_type_str(rec->type));
+	printf("env:      %s\n", e);
+	printf("size:     %u bytes\n", v->len);
+	printf("version:  %llu (%u kept)\n", (unsigned long long)v->set_epoch, rec->nversions);
+	printf("created:  %s\n", when_local(rec->created / NS, when));
+	printf("updated:  %s by %s\n", when_local(v->time / NS, when), writer);
+	printf("expires:  %s%s\n", rec->expires ? when_local(rec->expires, when) : "never",
+			rec->expires && rec->expires <= when_now() ? " (expired)" : "");
+}
+
+static int reveal(const struct secret *value)
+{
+	int r = ui_write(STDOUT_FILENO, value->data, value->len);
+
+	if (!r && isatty(STDOUT_FILENO) == 1)
+		r = ui_write(STDOUT_FILENO, "\n", 1);
+	if (!r)
+		return 0;
+	ui_error("standard output cannot be written");
+	return STATUS_FAILED;
+}
+
+static int show_one(struct session *s, struct place *p, const char *name, bool json, bool revealed)
+{
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	SECRET_CLEANUP struct secret *value = NULL;
+	struct words w = { .doing = revealed ? "reveal secret" : "get secret", .name = name,
+		.scope = &p->scope };
+	char text[SCOPE_STR];
+	struct record rec;
+	json_t *o;
+	int r = session_snapshot(s, p, &snap);
+
+	if (!r)
+		r = snapshot_find(s->backend, p->ring, snap, name, &rec);
+	if (r == ERR_NOENT) {
+		ui_error("there is no secret %s in (%s)", name, scope_str(&p->scope, text));
+		scopes_say_where(s, &p->scope, name);
+		return STATUS_FAILED;
+	}
+	if (!r && revealed)
+		r = value_get(s->backend, p->ring, &rec.versions[0], rec.name, &value);
+	if (r)
+		return words_fail(&w, r);
+	if (!json && revealed)
+		return reveal(value);
+	if (!json) {
+		print_record(&p->scope, &snap->commit, &rec);
+		return 0;
+	}
+	o = record_json(&p->scope, &snap->commit, &rec);
+	if (revealed && json_put_value(o, value)) {
+		json_decref(o);
+		return words_fail(&w, ERR_NOMEM);
+	}
+	return json_print(o);
+}
+
+int show_secret(struct call *c)
+{
+	SESSION_CLEANUP struct session s = {0};
+	PLACE_CLEANUP struct place place = {0};
+	const char *name = c->argc ? c->argv[0] : NULL;
+	struct scope scope;
+	bool json, revealed = call_has(c, FLAG_REVEAL);
+	int status = show_format(c, &json);
+
+	if (!status && revealed && !name)
+		status = ui_usage(c, "--reveal needs the NAME of one secret");
+	if (!status && name && name_check(name)) {
+		words_fail(&(struct words){ .doing = "get secret" }, ERR_NAME);
+		status = STATUS_USAGE;
+	}
+	if (!status)
+		status = session_any(c, &s, &scope);
+	if (!status)
+		status = scopes_require(&s, &scope, false);
+	if (!status)
+		status = session_place(&s, &scope, &place);
+	if (status)
+		return status;
+	return name ? show_one(&s, &place, name, json, revealed) : show_list(&s, &place, json);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: ISC */
+#include "ui.h"
+
+#include <bsd/readpassphrase.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+
+/* A terminal's line holds 4095 bytes and what is over is lost without a sign: so stay below. */
+#define PROMPT_MAX 4000
+
+static bool bar_shown;
+
+static void message(const char *prefix, const char *fmt, va_list ap)
+{
+	fflush(stdout);
+	if (bar_shown)
+		ui_progress("", 0, 0);
+	fputs(prefix, stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+void ui_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message("secretctl: ", fmt, ap);
+	va_end(ap);
+}
+
+void ui_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message("secretctl: warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void ui_hint(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message("  ", fmt, ap);
+	va_end(ap);
+}
+
+int ui_usage(const struct call *c, const char *fmt, ...)
+{
+	const struct command *cmd = c ? c->command : NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	message("secretctl: ", fmt, ap);
+	va_end(ap);
+	if (cmd)
+		ui_hint("see: secretctl %s%s%s --help", cmd->verb, cmd->noun ? " " : "",
+				cmd->noun ? cmd->noun : "");
+	else
+		ui_hint("see: secretctl --help");
+	return STATUS_USAGE;
+}
+
+bool ui_asks(void)
+{
+	return isatty(STDIN_FILENO) == 1;
+}
+
+bool ui_yes(const char *fmt, ...)
+{
+	char answer[16] = "";
+	char question[512];
+	va_list ap;
+
+	if (!ui_asks())
+		return false;
+	va_start(ap, fmt);
+	vsnprintf(question, sizeof(question), fmt, ap);
+	va_end(ap);
+	fflush(stdout);
+	fprintf(stderr, "%s [y/N] ", question);
+	if (!fgets(answer, sizeof(answer), stdin)) {
+		fputc('\n', stderr);
+		return false;
+	}
+	answer[strcspn(answer, "\r\n")] = 0;
+	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+}
+
+int ui_prompt(const char *prompt, struct secret **out)
+{
+	SECRET_CLEANUP struct secret *line = NULL;
+	int r = secret_alloc(PROMPT_MAX + 2, &line);
+
+	if (r)
+		return r;
+	fflush(stdout);
+	if (!readpassphrase(prompt, (char *)line->data, PROMPT_MAX + 2,
+			    RPP_ECHO_OFF | RPP_REQUIRE_TTY))
+		return ERR_NOENT;
+	line->len = strlen((const char *)line->data);
+	if (line->len > PROMPT_MAX)
+		return ERR_TOOBIG;
+	*out = line;
+	line = NULL;
+	return 0;
+}
+
+int ui_prompt_new(const char *prompt, const char *again, struct secret **out)
+{
+	SECRET_CLEANUP struct secret *one = NULL, *two = NULL;
+	int r = ui_prompt(prompt, &one);
+
+	if (!r)
+		r = ui_prompt(again, &two);
+	if (r)
+		return r;
+	if (one->len != two->len || sodium_memcmp(one->data, two->data, one->len) != 0)
+		return ERR_CONFLICT;
+	*out = one;
+	one = NULL;
+	return 0;
+}
+
+int ui_write(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	fflush(stdout);
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ERR_IO;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+void ui_progress(const char *what, size_t done, size_t total)
+{
+	static struct timespec last;
+	struct timespec now;
+	const int width = 30;
+	int full;
+
+	if (isatty(STDERR_FILENO) != 1)
+		return;
+	if (total == 0) {
+		if (bar_shown)
+			fputs("\r\033[K", stderr);
+		bar_shown = false;
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (bar_shown && done < total &&
+			(now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < 50)
+		return;
+	last = now;
+	full = (int)(done * (size_t)width / total);
+	fprintf(stderr, "\r\033[K%s [%.*s%*s] %zu/%zu", what, full, "##############################",
+			width - full, "", done, total);
+	fflush(stderr);
+	bar_shown = true;
+}

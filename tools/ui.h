@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ui - talking to people: messages, questions, prompts, progress.
+ *
+ * No function here is ever given a value to print, but ui_write, which uses no buffer of stdio's.
+ */
+#ifndef UI_H
+#define UI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "err.h"
+#include "secret.h"
+
+#define UI_PRINTF(a, b) __attribute__((format(printf, a, b)))
+
+/* "secretctl: …" on standard error. */
+void ui_error(const char *fmt, ...) UI_PRINTF(1, 2);
+void ui_warn(const char *fmt, ...) UI_PRINTF(1, 2);
+/* An indented line that goes on from the message: the next step. */
+void ui_hint(const char *fmt, ...) UI_PRINTF(1, 2);
+/* A message and "see secretctl VERB NOUN --help"; returns STATUS_USAGE. */
+struct call;
+int ui_usage(const struct call *c, const char *fmt, ...) UI_PRINTF(2, 3);
+
+/* True when a person can be asked: standard input is a terminal. */
+bool ui_asks(void);
+
+/* "question [y/N] " on the terminal; false when nobody can be asked. */
+bool ui_yes(const char *fmt, ...) UI_PRINTF(1, 2);
+
+/* One line without echo. ERR_NOENT when there is no terminal or it was ended, ERR_TOOBIG. */
+WUR int ui_prompt(const char *prompt, struct secret **out);
+/* The same, asked twice. ERR_CONFLICT when the two differ. */
+WUR int ui_prompt_new(const char *prompt, const char *again, struct secret **out);
+
+/* Writes all of it to the descriptor. ERR_IO. */
+WUR int ui_write(int fd, const void *data, size_t len);
+
+/* A bar on standard error, only if that is a terminal; total 0 takes it away. */
+void ui_progress(const char *what, size_t done, size_t total);
+
+#endif
