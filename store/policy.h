@@ -25,7 +25,10 @@ struct policy_error {
 	char text[256];
 };
 
-/* Load, all or nothing.  ERR_FORMAT fills *e with line and reason; ERR_NOENT; ERR_IO. */
+/*
+ * Load, all or nothing.  ERR_FORMAT, ERR_NOENT, ERR_IO, ERR_TOOBIG, ERR_NOMEM; ERR_MODE: everyone may
+ * write it, or, root's own or read by root, its group may.  Every error fills *e (which may be NULL).
+ */
 WUR int policy_load(const char *path, struct policy **out, struct policy_error *e);
 /* The same from memory, for edits not yet saved and for tests. */
 WUR int policy_parse(const char *text, size_t len, struct policy **out, struct policy_error *e);
@@ -62,7 +65,8 @@ struct policy_access {
 	uid_t owner;
 	gid_t group;
 	const struct policy_list *allow, *deny; /* NULL: not stated */
-	unsigned line; /* of the section that allow/deny come from; 0 = none */
+	unsigned line;	    /* of the section that allow/deny come from; 0 = none */
+	unsigned mode_line; /* of the section or mount that mode comes from; 0 = none */
 };
 void policy_access(const struct policy *p, const struct scope *secret_scope, const char *name,
 		   const struct policy_mount *m, struct policy_access *out);
@@ -82,22 +86,36 @@ struct policy_decision policy_decide(const struct policy_access *a, uid_t uid, g
 				     const gid_t *groups, size_t ngroups);
 
 /*
- * Editing in place: comments, order and blank lines stay.  Each call works on the text in memory;
- * policy_edit_save parses the result (ERR_FORMAT fills *e, nothing written) and replaces the file
- * atomically, keeping its mode and owner.  section is the text between the brackets, compared with blanks squeezed.
+ * Editing in place: comments, order and blank lines stay.  Each call works on the text in memory, and
+ * a call that fails leaves it as it was; policy_edit_save parses the result and replaces the file
+ * atomically, keeping its mode and owner.  section is the text between the brackets; sections are
+ * compared as the policy compares them, names folded and a scope's parts in any order.
+ *
+ * ERR_INVAL: section, key, value or item would not read back as itself.  ERR_TOOBIG: one would not
+ * fit on a line (allow and deny are wrapped), or the text into a file.
  */
 struct policy_edit;
+/* ERR_FORMAT when the file as it stands does not load; as policy_load otherwise. */
 WUR int policy_edit_open(const char *path, struct policy_edit **out, struct policy_error *e);
 void policy_edit_close(struct policy_edit *ed);
 /* Set key in section, both made when missing; NULL key: the section alone. */
 WUR int policy_edit_set(struct policy_edit *ed, const char *section, const char *key,
 			const char *value);
-WUR int policy_edit_unset(struct policy_edit *ed, const char *section, const char *key); /* ERR_NOENT */
-WUR int policy_edit_remove(struct policy_edit *ed, const char *section);		  /* ERR_NOENT */
-/* Add item to, or take it from, the list key (allow, deny); no-op when it is so already. */
+WUR int policy_edit_unset(struct policy_edit *ed, const char *section,
+			  const char *key); /* ERR_NOENT */
+/* With the comments between its keys; those above it and behind its last key stay.  ERR_NOENT */
+WUR int policy_edit_remove(struct policy_edit *ed, const char *section);
+/*
+ * Add item to, or take it from, the list key (allow, deny); no-op when it is so already.  Items are
+ * compared by what they mean: user:root is uid:0, and what a range or * covers is not added.  A list
+ * that loses its last item stays, empty: nobody is listed.  ERR_NOENT: there is no such user or
+ * group.  ERR_EXIST: it is to be taken from the list, but a wider item there would still list it.
+ */
 WUR int policy_edit_list(struct policy_edit *ed, const char *section, const char *key,
 			 const char *item, bool add);
 const char *policy_edit_text(const struct policy_edit *ed, size_t *len);
+/* ERR_FORMAT, ERR_CONFLICT (the file is not the one that was opened), ERR_IO: nothing is written. ERR_UNKNOWN:
+ * it is, but perhaps not durably.  All fill *e. */
 WUR int policy_edit_save(struct policy_edit *ed, struct policy_error *e);
 
 /* The starter policy that init writes: Flyte's domains and flytesnacks, and comments that teach. */
@@ -108,5 +126,10 @@ static inline void policy_cleanup(struct policy **p)
 	policy_free(*p);
 }
 #define POLICY_CLEANUP __attribute__((cleanup(policy_cleanup)))
+static inline void policy_edit_cleanup(struct policy_edit **ed)
+{
+	policy_edit_close(*ed);
+}
+#define POLICY_EDIT_CLEANUP __attribute__((cleanup(policy_edit_cleanup)))
 
 #endif
