@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * attr - how an entry of the view looks from outside: stat, node ids, extended attributes.
+ *
+ * The kernel may keep what it is told about an entry spelled as shown, since it is told of every
+ * change; nothing else.  A directory reached in another spelling gets a node id of its own (the same
+ * but for the upper bits): the kernel gives a directory inode one name only, and would rename the
+ * one others stand in.
+ */
+#ifndef ATTR_H
+#define ATTR_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server.h"
+
+#define ATTR_XATTR_SIZE 256
+
+void attr_stat(const struct server *s, const struct view_entry *e, struct stat *st);
+/* Seconds that the kernel may keep the attributes of e as known by node id ino. */
+double attr_timeout(const struct view_entry *e, fuse_ino_t ino);
+/* e as found under name in the directory that is known to the kernel as parent. */
+void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t parent,
+		const char *name, struct fuse_entry_param *p);
+
+/* The extended attribute as a string; false when there is none.  out holds ATTR_XATTR_SIZE. */
+bool attr_xattr(const struct server *s, const struct view_entry *e, const char *name, char *out);
+/* Their names, each with its NUL; returns the bytes used of ATTR_XATTR_SIZE. */
+size_t attr_xattr_list(const struct server *s, const struct view_entry *e, char *out);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+#include "background.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static int ready_pipe = -1;
+
+/* The child writes one byte when it is ready; if it ends before, the pipe does too. */
+static int wait_for_child(pid_t pid, int pipe_fd)
+{
+	int status;
+	ssize_t n;
+	char byte;
+
+	do
+		n = read(pipe_fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return 0;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 1;
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		return WEXITSTATUS(status);
+	if (WIFSIGNALED(status))
+		log_say(LOGGED_ERROR, "the daemon was killed by signal %d while it started",
+			WTERMSIG(status));
+	return 1;
+}
+
+bool background_start(int *status)
+{
+	int pair[2];
+	pid_t pid;
+
+	*status = 1;
+	if (pipe2(pair, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+		log_say(LOGGED_ERROR, "cannot go to the background: %s", strerror(errno));
+		return false;
+	}
+	if (pid > 0) {
+		close(pair[1]);
+		*status = wait_for_child(pid, pair[0]);
+		return false;
+	}
+	close(pair[0]);
+	ready_pipe = pair[1];
+	setsid();
+	return true;
+}
+
+void background_ready(bool keep_stderr)
+{
+	int null;
+
+	if (ready_pipe < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		if (!keep_stderr)
+			dup2(null, STDERR_FILENO);
+		close(null);
+	}
+	if (write(ready_pipe, "", 1) < 0)
+		log_say(LOGGED_DEBUG, "who started this has gone");
+	close(ready_pipe);
+	ready_pipe = -1;
+}
+
+void background_notify(const char *message)
+{
+	const char *path = secure_getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	size_t len;
+	int fd;
+
+	if (!path || (path[0] != '/' && path[0] != '@'))
+		return;
+	len = strlen(path);
+	if (len >= sizeof(to.sun_path))
+		return;
+	memcpy(to.sun_path, path, len);
+	if (path[0] == '@')
+		to.sun_path[0] = '\0'; /* the abstract namespace */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT,
+		   (struct sockaddr *)&to,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		log_say(LOGGED_DEBUG, "NOTIFY_SOCKET: %s", strerror(errno));
+	close(fd);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * background - leaving the terminal, and telling who started us how it went.
+ *
+ * The fork comes first of all, before a key is in memory: locks on memory do not survive it.
+ */
+#ifndef BACKGROUND_H
+#define BACKGROUND_H
+
+#include <stdbool.h>
+
+/*
+ * Fork.  Returns false in the parent, with the exit status for it in *status: that of the child when
+ * the child ends, 0 when it calls background_ready.  Returns true in the child.
+ */
+bool background_start(int *status);
+/* In the child: the parent may go.  Leaves the terminal; keeps standard error when told so. */
+void background_ready(bool keep_stderr);
+
+/* One message to the service manager ("READY=1"), if there is one: sd_notify(3). */
+void background_notify(const char *message);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * file - opened versions: one locked buffer per value that anybody has open, shared by all who do,
+ * unsealed once, wiped at the last close.
+ *
+ * A handle is not a pointer: it is computed from the version's id and the opener's uid, so that a
+ * successor of this process can understand the handles it gave out.
+ *
+ * A uid holds at most FILE_HANDLES_PER_UID open files and directories (EMFILE beyond) and
+ * FILE_BYTES_PER_UID bytes of opened values, each version counted once (ENFILE beyond); all uids
+ * together at most FILE_HANDLES handles and FILE_BYTES bytes (ENFILE).  Memory that cannot be
+ * locked is ENOMEM.  Not thread-safe: it belongs to the serving thread.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "backend.h"
+#include "keys.h"
+#include "page.h"
+
+#define FILE_HANDLES_PER_UID 4096u
+#define FILE_BYTES_PER_UID (64u * 1024 * 1024)
+#define FILE_HANDLES 65536u
+#define FILE_BYTES (256u * 1024 * 1024)
+#define FILE_SEALED_BYTES (16u * 1024 * 1024) /* of sealed values remembered */
+
+struct files;
+
+struct file_data { /* of an open version; borrowed, valid while it is open */
+	const uint8_t *data;
+	size_t len;
+};
+
+struct file_source { /* where a version comes from */
+	struct backend *backend;
+	struct keyring *ring;
+	const struct version *version;
+	const char *name;
+};
+
+WUR int files_open(struct files **out);
+void files_close(struct files *f); /* wipes everything; NULL is fine */
+size_t files_handles(const struct files *f);
+
+/*
+ * Open a version for uid.  0, or the errno for the caller; *store_error is then the error of store/
+ * behind it, or 0.
+ */
+WUR int file_open(struct files *f, uint64_t ino, uid_t uid, const struct file_source *src,
+		  uint64_t *handle, int *store_error);
+/* False when no such handle is open. */
+bool file_data(struct files *f, uint64_t ino, uint64_t handle, struct file_data *out);
+/* The kernel may now hold bytes of this version in its page cache. */
+void file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);
+/* True when this was the last handle of a version that was marked so: drop those pages. */
+bool file_release(struct files *f, uint64_t ino, uint64_t handle);
+
+/* Directory handles count too.  0 or the errno. */
+WUR int file_charge(struct files *f, uid_t uid);
+void file_discharge(struct files *f, uid_t uid);
+
+#endif

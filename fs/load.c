@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+#include "load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "snapshot.h"
+
+struct load {
+	struct backend *backend;
+	struct bundle *bundle;
+	char *state_dir; /* NULL: none */
+	uint8_t key[VIEW_KEY_SIZE];
+	struct floor floors[SCOPE_LEVELS];
+	struct scope scopes[SCOPE_LEVELS];
+	bool again;
+	struct snapshot *accepted[SCOPE_LEVELS]; /* NULL before the first */
+};
+
+/* The same mount gives the same node ids after a restart. */
+static void derive_key(const struct bundle *b, uint8_t key[static VIEW_KEY_SIZE])
+{
+	static const uint8_t tag[] = "sfs1 node ids";
+	crypto_generichash_state h;
+
+	crypto_generichash_init(&h, NULL, 0, VIEW_KEY_SIZE);
+	crypto_generichash_update(&h, tag, sizeof(tag));
+	crypto_generichash_update(&h, b->rings[0]->store_id, STORE_ID_SIZE);
+	for (size_t i = 0; i < b->n; i++)
+		crypto_generichash_update(&h, b->rings[i]->scope_id, SCOPE_ID_SIZE);
+	crypto_generichash_final(&h, key, VIEW_KEY_SIZE);
+}
+
+int load_open(struct backend *b, struct bundle *bundle, const char *state_dir, struct load **out)
+{
+	struct load *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return ERR_NOMEM;
+	l->backend = b;
+	l->bundle = bundle;
+	if (state_dir && !(l->state_dir = strdup(state_dir))) {
+		free(l);
+		return ERR_NOMEM;
+	}
+	for (size_t i = 0; i < bundle->n; i++) {
+		const struct scope *s = &bundle->rings[i]->scope;
+
+		l->floors[i] = bundle->floors[i];
+		l->scopes[scope_level(s)] = *s;
+	}
+	derive_key(bundle, l->key);
+	*out = l;
+	return 0;
+}
+
+void load_close(struct load *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->bundle->n; i++)
+		snapshot_close(l->accepted[i]);
+	free(l->state_dir);
+	free(l);
+}
+
+void load_again(struct load *l)
+{
+	l->again = true;
+}
+
+const struct scope *load_scopes(const struct load *l)
+{
+	return l->scopes;
+}
+
+/* The newest state of scope i, verified; *out is NULL when it is the accepted one. */
+static int load_scope(struct load *l, size_t i, struct snapshot **out)
+{
+	SNAPSHOT_CLEANUP struct snapshot *s = NULL;
+	struct keyring *ring = l->bundle->rings[i];
+	const struct snapshot *prev = l->accepted[i];
+	struct floor floor = l->floors[i];
+	int r = 0;
+
+	if (l->state_dir)
+		r = floor_load(l->state_dir, ring, &floor);
+	if (r == 0)
+		r = snapshot_open(l->backend, ring, &floor, &s);
+	if (r < 0)
+		return r;
+	if (prev && memcmp(prev->commit.id, s->commit.id, HASH_SIZE) == 0) {
+		*out = NULL;
+		return 0;
+	}
+	r = snapshot_load(l->backend, ring, s, prev);
+	if (r == 0)
+		r = snapshot_complete(l->backend, ring, s, prev);
+	if (r < 0)
+		return r;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+struct adding {
+	struct view *view;
+	enum scope_level level;
+};
+
+static int add_record(void *arg, const struct record *rec)
+{
+	const struct adding *a = arg;
+
+	return view_add(a->view, a->level, rec);
+}
+
+static int build(struct load *l, struct snapshot *const snapshots[SCOPE_LEVELS], struct view **out)
+{
+	VIEW_CLEANUP struct view *v = NULL;
+	int r = view_new(l->key, &v);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < l->bundle->n; i++) {
+		struct keyring *ring = l->bundle->rings[i];
+		struct adding a = {v, scope_level(&ring->scope)};
+
+		view_set_commit(v, a.level, snapshots[i]->commit.time, snapshots[i]->commit.epoch);
+		r = snapshot_each(l->backend, ring, snapshots[i], add_record, &a);
+		if (r < 0)
+			return r;
+	}
+	if ((r = view_finish(v)) < 0)
+		return r;
+	*out = v;
+	v = NULL;
+	return 0;
+}
+
+static int failed(struct load *l, size_t i, int r, struct load_error *e)
+{
+	e->saved_errno = errno;
+	e->error = r;
+	e->scope = l->bundle->rings[i]->scope;
+	return r;
+}
+
+int load_view(struct load *l, struct view **out, struct load_error *e)
+{
+	struct snapshot *fresh[SCOPE_LEVELS] = {0}, *all[SCOPE_LEVELS] = {0};
+	bool changed = l->again;
+	int r = 0;
+
+	for (size_t i = 0; i < l->bundle->n && r == 0; i++) {
+		if ((r = load_scope(l, i, &fresh[i])) < 0)
+			failed(l, i, r, e);
+		all[i] = fresh[i] ? fresh[i] : l->accepted[i];
+		changed |= fresh[i] != NULL;
+	}
+	if (r == 0 && !changed)
+		*out = NULL;
+	else if (r == 0 && (r = build(l, all, out)) < 0)
+		failed(l, 0, r, e);
+	if (r == 0)
+		l->again = false;
+	for (size_t i = 0; i < l->bundle->n; i++) {
+		if (r < 0) {
+			snapshot_close(fresh[i]);
+		} else if (fresh[i]) {
+			snapshot_close(l->accepted[i]);
+			l->accepted[i] = fresh[i];
+			l->floors[i] = floor_of(&fresh[i]->commit);
+		}
+	}
+	return r;
+}
+
+int load_store_floors(struct load *l, struct load_error *e)
+{
+	for (size_t i = 0; l->state_dir && i < l->bundle->n; i++) {
+		int r;
+
+		if (!l->accepted[i])
+			continue;
+		r = floor_store(l->state_dir, l->bundle->rings[i], &l->floors[i]);
+		if (r < 0)
+			return failed(l, i, r, e);
+	}
+	return 0;
+}

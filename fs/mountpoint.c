@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: ISC */
+#include "mountpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define TYPE "fuse.secretfs"
+#define FUSE_CONF "/etc/fuse.conf"
+#define HELPER "fusermount3"
+
+extern char **environ;
+
+static bool refuse(const char *path, const char *what)
+{
+	log_say(LOGGED_ERROR, "%s: %s", path, what);
+	return false;
+}
+
+static bool refuse_errno(const char *path)
+{
+	int e = errno;
+
+	if (e == ENOTCONN)
+		log_say(LOGGED_ERROR,
+			"%s: a dead mount is there, left by a daemon that was killed; take it off with: %s %s",
+			path, geteuid() ? HELPER " -u -z" : "umount -l", path);
+	else if (e == ENOENT)
+		log_say(LOGGED_ERROR, "%s: there is no such directory; make it with: mkdir -p %s",
+			path, path);
+	else
+		log_say(LOGGED_ERROR, "%s: %s", path, strerror(e));
+	return false;
+}
+
+static bool is_empty(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *e;
+	bool empty = true;
+
+	if (!d) {
+		if (copy >= 0)
+			close(copy);
+		return true; /* not readable: the mount will tell what is wrong */
+	}
+	while (empty && (e = readdir(d)))
+		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	closedir(d);
+	return empty;
+}
+
+static bool is_fuse_root(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC && fstat(fd, &st) == 0 &&
+	       st.st_ino == 1;
+}
+
+bool mountpoint_check(const struct mountpoint_options *o)
+{
+	int fd = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	bool ok = true;
+
+	/* O_PATH does not ask a dead mount anything, stat does. */
+	if (fd < 0 && errno == ENOTDIR)
+		return refuse(o->path, "not a directory; a mount point has to be one");
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		ok = refuse_errno(o->path);
+	} else if (!o->may_be_nonempty && is_fuse_root(fd)) {
+		log_say(LOGGED_ERROR,
+			"%s: something is mounted here already; take it off with: umount %s",
+			o->path, o->path);
+		ok = false;
+	} else if (!o->may_be_nonempty && !is_empty(fd)) {
+		ok = refuse(o->path,
+			    "not empty, and what is in it would be hidden; mount on an empty "
+			    "directory, or say -o nonempty");
+	}
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* fuse.conf(5): the word on a line by itself. */
+bool mountpoint_may_allow_other(void)
+{
+	char line[256];
+	bool may = false;
+	FILE *f;
+
+	if (geteuid() == 0)
+		return true;
+	f = fopen(FUSE_CONF, "re");
+	while (f && !may && fgets(line, sizeof(line), f)) {
+		char word[64] = "";
+
+		may = sscanf(line, " %63s", word) == 1 && strcmp(word, "user_allow_other") == 0;
+	}
+	if (f)
+		fclose(f);
+	return may;
+}
+
+/* ---- root ---- */
+
+static bool open_device(int *fd)
+{
+	*fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (*fd >= 0)
+		return true;
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		return refuse("/dev/fuse",
+			      "this kernel has no FUSE device here; load it with: modprobe "
+			      "fuse (a container needs --device /dev/fuse)");
+	log_say(LOGGED_ERROR,
+		"/dev/fuse: %s; a container needs --device /dev/fuse, a user read and write access to it",
+		strerror(errno));
+	return false;
+}
+
+static bool mount_as_root(const struct mountpoint_options *o, int *fuse_fd)
+{
+	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
+	char data[128];
+	int fd;
+
+	if (!open_device(&fd))
+		return false;
+	if (o->noatime)
+		flags |= MS_NOATIME;
+	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=%u,group_id=%u%s", fd, getuid(),
+		 getgid(), o->allow_other ? ",allow_other" : "");
+	if (mount(o->source, o->path, TYPE, flags, data) == 0) {
+		*fuse_fd = fd;
+		return true;
+	}
+	if (errno == EPERM)
+		log_say(LOGGED_ERROR,
+			"%s: mounting is not permitted; a container needs --cap-add SYS_ADMIN",
+			o->path);
+	else if (errno == ENODEV)
+		log_say(LOGGED_ERROR, "%s: this kernel knows no FUSE; load it with: modprobe fuse",
+			o->path);
+	else
+		log_say(LOGGED_ERROR, "%s: mount: %s", o->path, strerror(errno));
+	close(fd);
+	return false;
+}
+
+/* ---- everyone else ---- */
+
+/* The descriptor that fusermount3 passes (its man page; message of one byte with SCM_RIGHTS). */
+static int receive_fd(int socket)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c;
+	ssize_t n;
+	int fd;
+
+	do
+		n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* posix_spawn, since it copies no memory: a fork would copy secrets out of their locked pages. */
+static bool run_helper(char *const argv[], int socket, int *status)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	pid_t pid;
+	int e;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawn_file_actions_init(&actions);
+	if (socket >= 0)
+		posix_spawn_file_actions_adddup2(&actions, socket,
+						 socket); /* clears close-on-exec */
+	e = posix_spawnp(&pid, argv[0], &actions, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	if (e) {
+		log_say(LOGGED_ERROR, "%s: %s; install the package fuse3", argv[0], strerror(e));
+		return false;
+	}
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return true;
+}
+
+static bool mount_as_user(const struct mountpoint_options *o, int *fuse_fd)
+{
+	char helper[] = HELPER, dash_o[] = "-o", end[] = "--", number[16];
+	char *options, *path = strdup(o->path);
+	int pair[2], status = -1, fd = -1;
+
+	if (!path || asprintf(&options, "ro,nosuid,nodev,noexec%s,subtype=secretfs,fsname=%s%s",
+			      o->noatime ? ",noatime" : "", o->source,
+			      o->allow_other ? ",allow_other" : "") < 0) {
+		free(path);
+		return refuse(o->path, "out of memory");
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+		char *argv[] = {helper, dash_o, options, end, path, NULL};
+
+		snprintf(number, sizeof(number), "%d", pair[0]);
+		setenv("_FUSE_COMMFD", number, 1);
+		if (run_helper(argv, pair[0], &status) && status == 0)
+			fd = receive_fd(pair[1]);
+		unsetenv("_FUSE_COMMFD");
+		close(pair[0]);
+		close(pair[1]);
+	}
+	free(options);
+	free(path);
+	if (fd < 0)
+		return refuse(o->path,
+			      "fusermount3 did not mount it (what it says stands above); the "
+			      "directory must be yours and /dev/fuse accessible");
+	*fuse_fd = fd;
+	return true;
+}
+
+bool mountpoint_mount(const struct mountpoint_options *o, int *fuse_fd)
+{
+	return geteuid() == 0 ? mount_as_root(o, fuse_fd) : mount_as_user(o, fuse_fd);
+}
+
+void mountpoint_unmount(const char *path)
+{
+	char helper[] = HELPER, u[] = "-u", q[] = "-q", z[] = "-z", end[] = "--", *copy;
+	int status;
+
+	if (geteuid() == 0) {
+		if (umount2(path, UMOUNT_NOFOLLOW) != 0 && errno == EBUSY)
+			umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH);
+		return;
+	}
+	if ((copy = strdup(path))) {
+		char *argv[] = {helper, u, q, z, end, copy, NULL};
+
+		run_helper(argv, -1, &status);
+	}
+	free(copy);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mountpoint - where it is mounted, and the mounting itself: by mount(2) for root, through
+ * fusermount3 for everyone else.
+ *
+ * What cannot be done is told through log_say with the next step, since what went wrong is known
+ * best here; these functions return false then.
+ */
+#ifndef MOUNTPOINT_H
+#define MOUNTPOINT_H
+
+#include <stdbool.h>
+
+struct mountpoint_options {
+	const char *path;   /* absolute */
+	const char *source; /* as shown by mount(8) */
+	bool allow_other;
+	bool noatime;
+	bool may_be_nonempty;
+};
+
+/* Is it there, a directory, alive, empty, and not ours already? */
+bool mountpoint_check(const struct mountpoint_options *o);
+
+/* May this process mount with allow_other? */
+bool mountpoint_may_allow_other(void);
+
+/* Mount and return the /dev/fuse descriptor.  Nothing answers until it is served. */
+bool mountpoint_mount(const struct mountpoint_options *o, int *fuse_fd);
+
+/* Unmount; lazily when it is busy. */
+void mountpoint_unmount(const char *path);
+
+#endif

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: ISC */
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "access.h"
+#include "attr.h"
+#include "log.h"
+#include "name.h"
+#include "server.h"
+
+static struct server *server_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* The entry of a node id as of now; NULL after the request was answered. */
+static const struct view_entry *current(fuse_req_t req, fuse_ino_t ino)
+{
+	struct server *s = server_of(req);
+	const struct view_entry *e;
+
+	server_refresh(s);
+	e = view_by_ino(s->view, ino);
+	if (!e)
+		fuse_reply_err(req, ESTALE); /* makes the kernel look the name up again */
+	return e;
+}
+
+/* ---- the session ---- */
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct server *s = userdata;
+
+	/* Nothing here is worth a pipe, and secrets do not go through one. */
+	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+				  FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE);
+	conn->time_gran = 1;
+	s->answered = true;
+}
+
+/* ---- names and attributes ---- */
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	const struct view_entry *dir = current(req, parent), *e;
+	struct server *s = server_of(req);
+	struct fuse_entry_param p;
+
+	if (!dir)
+		return;
+	if (dir->kind != VIEW_DIR) {
+		fuse_reply_err(req, ENOTDIR);
+		return;
+	}
+	if (strlen(name) > 255) {
+		fuse_reply_err(req, ENAMETOOLONG);
+		return;
+	}
+	e = view_child(s->view, dir, name);
+	if (!e) {
+		fuse_reply_err(req,
+			       ENOENT); /* not remembered by the kernel: it may come any time */
+		return;
+	}
+	attr_entry(s, e, parent, name, &p);
+	fuse_reply_entry(req, &p);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct view_entry *e = current(req, ino);
+	struct stat st;
+
+	(void)fi;
+	if (!e)
+		return;
+	attr_stat(server_of(req), e, &st);
+	fuse_reply_attr(req, &st, attr_timeout(e, ino));
+}
+
+/* Nothing is kept per node id, so there is nothing to forget. */
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	(void)ino;
+	(void)nlookup;
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	(void)count;
+	(void)forgets;
+	fuse_reply_none(req);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	const struct server *s = server_of(req);
+	const struct statvfs st = {
+		.f_bsize = 4096,
+		.f_frsize = 4096,
+		.f_files = view_secrets(s->view),
+		.f_namemax = NAME_MAX_LEN,
+	};
+
+	(void)ino;
+	fuse_reply_statfs(req, &st);
+}
+
+/* ---- access ---- */
+
+static int caller_groups(void *arg, gid_t *out, int cap)
+{
+	return fuse_req_getgroups(arg, cap, out);
+}
+
+static struct policy_decision decide(fuse_req_t req, const struct view_entry *e, const char *name)
+{
+	const struct server *s = server_of(req);
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	const struct access_caller caller = {ctx->uid, ctx->gid, caller_groups, req};
+	struct policy_access access;
+
+	rules_access(s->rules, server_scope(s, e), name, &access);
+	return access_decide(&access, &caller);
+}
+
+static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	const struct view_entry *e = current(req, ino);
+	char name[NAME_SIZE];
+	int err = 0;
+
+	if (!e)
+		return;
+	if (mask & W_OK)
+		err = EROFS;
+	else if (e->kind == VIEW_FILE && (mask & X_OK))
+		err = EACCES;
+	else if (e->kind == VIEW_FILE && (mask & R_OK) &&
+		 decide(req, e, view_path(server_of(req)->view, e, name)).answer != POLICY_ALLOW)
+		err = EACCES;
+	fuse_reply_err(req, err);
+}
+
+static void log_open_decision(fuse_req_t req, const struct view_entry *e, const char *name,
+			      const struct policy_decision *d, const char *reason)
+{
+	const struct server *s = server_of(req);
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	char scope[SCOPE_STR];
+	const struct log_decision line = {
+		.name = name,
+		.scope = scope_str(server_scope(s, e), scope),
+		.ino = e->ino,
+		.uid = ctx->uid,
+		.gid = ctx->gid,
+		.pid = ctx->pid,
+		.granted = !reason && d->answer == POLICY_ALLOW,
+		.reason = reason ? reason : d->reason,
+		.line = d->line,
+	};
+
+	log_decision(&line);
+}
+
+/* ---- files ---- */
+
+static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, uint64_t *handle)
+{
+	struct server *s = server_of(req);
+	const struct view_file *f = view_file_of(s->view, e);
+	struct version v = {
+		.set_epoch = f->set_epoch, .time = f->time, .gen = f->gen, .len = f->len};
+	const struct file_source src = {s->backend, server_ring(s, e), &v, name};
+	char scope[SCOPE_STR];
+	int store_error, err;
+
+	memcpy(v.id, f->id, HASH_SIZE);
+	err = file_open(s->files, e->ino, fuse_req_ctx(req)->uid, &src, handle, &store_error);
+	if (store_error)
+		log_say(store_error == ERR_AUTH ? LOGGED_ALARM : LOGGED_ERROR, "%s (%s): %s", name,
+			scope_str(server_scope(s, e), scope), err_str(store_error));
+	return err;
+}
+
+static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handle)
+{
+	const struct server *s = server_of(req);
+	char name[NAME_SIZE];
+	struct policy_decision d;
+	int err;
+
+	view_path(s->view, e, name);
+	d = decide(req, e, name);
+	if (d.answer != POLICY_ALLOW) {
+		log_open_decision(req, e, name, &d, NULL);
+		return EACCES;
+	}
+	if (access_expired(view_file_of(s->view, e)->expires,
+			   view_commit_time(s->view, e->level))) {
+		log_open_decision(req, e, name, &d, "expired");
+		return EKEYEXPIRED;
+	}
+	err = unseal(req, e, name, handle);
+	if (err == EMFILE || err == ENFILE)
+		log_open_decision(req, e, name, &d, "too much open");
+	else if (!err)
+		log_open_decision(req, e, name, &d, NULL);
+	return err;
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct view_entry *e = current(req, ino);
+	int err;
+
+	if (!e)
+		return;
+	if (e->kind == VIEW_DIR)
+		err = EISDIR;
+	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
+		err = EROFS;
+	else
+		err = open_file(req, e, &fi->fh);
+	if (err) {
+		fuse_reply_err(req, err);
+		return;
+	}
+	fi->direct_io = 1;
+	fi->noflush = 1;
+	/* The caller was interrupted, and will not close what it does not know of. */
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		file_release(server_of(req)->files, e->ino, fi->fh);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct server *s = server_of(req);
+	struct file_data d;
+	size_t at = (size_t)off;
+
+	if (!file_data(s->files, ino & VIEW_INO_MASK, fi->fh, &d)) {
+		fuse_reply_err(req, EBADF);
+		return;
+	}
+	if (!fi->lock_owner) /* mmap and sendfile read through the page cache */
+		file_mark_cached(s->files, ino & VIEW_INO_MASK, fi->fh);
+	if (off < 0 || at > d.len)
+		at = d.len;
+	if (size > d.len - at)
+		size = d.len - at;
+	fuse_reply_buf(req, (const char *)d.data + at, size);
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct server *s = server_of(req);
+	struct notify_list pages = {0};
+
+	if (file_release(s->files, ino & VIEW_INO_MASK, fi->fh) &&
+	    notify_add_pages(&pages, ino & VIEW_INO_MASK) == 0)
+		notify_send(s->notify, &pages);
+	fuse_reply_err(req, 0);
+}
+
+/* ---- directories ---- */
+
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct view_entry *e = current(req, ino);
+	uid_t uid = fuse_req_ctx(req)->uid;
+	struct server *s = server_of(req);
+	int err;
+
+	if (!e)
+		return;
+	err = e->kind == VIEW_DIR ? file_charge(s->files, uid) : ENOTDIR;
+	if (!err && listing_open(s->listings, uid, s->view, &fi->fh) < 0) {
+		file_discharge(s->files, uid);
+		err = ENOMEM;
+	}
+	if (err)
+		fuse_reply_err(req, err);
+	else if (fuse_reply_open(req, fi) == -ENOENT &&
+		 listing_release(s->listings, fi->fh, &uid) == 0)
+		file_discharge(s->files, uid);
+}
+
+static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct server *s = server_of(req);
+	uid_t uid;
+
+	(void)ino;
+	if (listing_release(s->listings, fi->fh, &uid) == 0)
+		file_discharge(s->files, uid);
+	fuse_reply_err(req, 0);
+}
+
+struct listing_buf {
+	fuse_req_t req;
+	fuse_ino_t dir;
+	const struct view *view;
+	bool plus;
+	char *data;
+	size_t used, size;
+};
+
+/* Positions: 1 behind ".", 2 behind "..", else the node id of the entry before it. */
+#define AFTER_DOT 1
+#define AFTER_DOTDOT 2
+_Static_assert(AFTER_DOTDOT <= VIEW_RESERVED, "positions and node ids do not mix");
+
+static bool put_entry(struct listing_buf *b, const char *name, const struct fuse_entry_param *p,
+		      off_t next)
+{
+	size_t room = b->size - b->used, n;
+
+	n = b->plus ? fuse_add_direntry_plus(b->req, b->data + b->used, room, name, p, next)
+		    : fuse_add_direntry(b->req, b->data + b->used, room, name, &p->attr, next);
+	if (n > room)
+		return false;
+	b->used += n;
+	return true;
+}
+
+/* Node id 0: the kernel is to learn nothing about the directory itself from this. */
+static bool put_dot(struct listing_buf *b, const char *name, uint64_t ino, off_t next)
+{
+	const struct fuse_entry_param p = {.attr = {.st_ino = ino, .st_mode = S_IFDIR}};
+
+	return put_entry(b, name, &p, next);
+}
+
+/* What the listing shows may be gone or changed by now: attributes are the current ones or none. */
+static bool put_child(struct listing_buf *b, const struct view_entry *e)
+{
+	const struct server *s = server_of(b->req);
+	const struct view_entry *now = b->view == s->view ? e : view_by_ino(s->view, e->ino);
+	char name[NAME_SIZE];
+	struct fuse_entry_param p = {
+		.attr = {.st_ino = e->ino, .st_mode = e->kind == VIEW_DIR ? S_IFDIR : S_IFREG}};
+
+	view_base(b->view, e, name);
+	if (b->plus && now)
+		attr_entry(s, now, b->dir, name, &p);
+	return put_entry(b, name, &p, (off_t)e->ino);
+}
+
+static void fill(struct listing_buf *b, const struct view_entry *dir, uint32_t i, off_t off)
+{
+	const struct view_entry *parent = view_at(b->view, dir->parent);
+
+	if (off < AFTER_DOT && !put_dot(b, ".", dir->ino, AFTER_DOT))
+		return;
+	if (off < AFTER_DOTDOT && !put_dot(b, "..", parent->ino, AFTER_DOTDOT))
+		return;
+	for (; i; i = view_next(b->view, dir, i))
+		if (!put_child(b, view_at(b->view, i)))
+			return;
+}
+
+/* The first index to show at off.  False when off means nothing in this view. */
+static bool resume(const struct view *v, const struct view_entry *dir, off_t off, uint32_t *i)
+{
+	const struct view_entry *e;
+
+	if (off <= AFTER_DOTDOT) {
+		*i = view_first(v, dir);
+		return true;
+	}
+	e = view_by_ino(v, (uint64_t)off);
+	if (!e || e == dir || view_at(v, e->parent) != dir)
+		return false;
+	*i = view_next(v, dir, view_index(v, e));
+	return true;
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, uint64_t handle, bool plus)
+{
+	struct server *s = server_of(req);
+	struct listing_buf b = {.req = req, .dir = ino, .plus = plus, .size = size};
+	const struct view_entry *dir;
+	uint32_t i;
+
+	server_refresh(s);
+	if (off == 0)
+		listing_rewind(s->listings, handle, s->view);
+	b.view = listing_view(s->listings, handle, s->view);
+	dir = view_by_ino(b.view, ino);
+	if (!dir || !resume(b.view, dir, off, &i)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	b.data = malloc(size ? size : 1);
+	if (!b.data) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	fill(&b, dir, i, off);
+	fuse_reply_buf(req, b.data, b.used);
+	free(b.data);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		       struct fuse_file_info *fi)
+{
+	list(req, ino, size, off, fi->fh, false);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+			   struct fuse_file_info *fi)
+{
+	list(req, ino, size, off, fi->fh, true);
+}
+
+/* ---- extended attributes ---- */
+
+static void reply_bytes(fuse_req_t req, const char *data, size_t len, size_t size)
+{
+	if (!size)
+		fuse_reply_xattr(req, len);
+	else if (len > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, data, len);
+}
+
+static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	const struct view_entry *e = current(req, ino);
+	char value[ATTR_XATTR_SIZE];
+
+	if (!e)
+		return;
+	if (!attr_xattr(server_of(req), e, name, value))
+		fuse_reply_err(req, ENODATA);
+	else
+		reply_bytes(req, value, strlen(value), size);
+}
+
+static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	const struct view_entry *e = current(req, ino);
+	char names[ATTR_XATTR_SIZE];
+
+	if (!e)
+		return;
+	reply_bytes(req, names, attr_xattr_list(server_of(req), e, names), size);
+}
+
+/* ---- changes ---- */
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		       struct fuse_file_info *fi)
+{
+	(void)ino, (void)attr, (void)to_set, (void)fi;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	(void)parent, (void)name, (void)mode, (void)rdev;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	(void)parent, (void)name, (void)mode;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)parent, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target, (void)parent, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+		      const char *newname, unsigned flags)
+{
+	(void)parent, (void)name, (void)newparent, (void)newname, (void)flags;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino, (void)parent, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	(void)parent, (void)name, (void)mode, (void)fi;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
+		     struct fuse_file_info *fi)
+{
+	(void)ino, (void)data, (void)size, (void)off, (void)fi;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+			size_t size, int flags)
+{
+	(void)ino, (void)name, (void)value, (void)size, (void)flags;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	(void)ino, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+			 struct fuse_file_info *fi)
+{
+	(void)ino, (void)mode, (void)off, (void)len, (void)fi;
+	fuse_reply_err(req, EROFS);
+}
+
+const struct fuse_lowlevel_ops ops_table = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.access = op_access,
+	.statfs = op_statfs,
+	.open = op_open,
+	.read = op_read,
+	.release = op_release,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.releasedir = op_releasedir,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.setattr = op_setattr,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_remove,
+	.rmdir = op_remove,
+	.symlink = op_symlink,
+	.rename = op_rename,
+	.link = op_link,
+	.create = op_create,
+	.write = op_write,
+	.setxattr = op_setxattr,
+	.removexattr = op_removexattr,
+	.fallocate = op_fallocate,
+};

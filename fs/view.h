@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * view - what a mount shows: the scopes of its bundle merged into one tree, immutable.
+ *
+ * The most specific scope wins per full name.  Where one scope has a file and another a directory
+ * at one path, the most specific scope that has either decides: if it says "file", what broader
+ * scopes have there and below is hidden; if "directory", a broader scope's file of that path is
+ * hidden and broader scopes' entries below are merged in.
+ *
+ * Entries stand in name order (store/name.h), each directory right before what is below it, so
+ * that a subtree is one contiguous run.  Entry 0 is the root.
+ *
+ * Node ids are a keyed hash of the kind and the folded path: the same name has the same id in
+ * every view of the mount and after a restart.  The upper VIEW_ALIAS_BITS are free for the caller.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "page.h"
+#include "scope.h"
+
+#define VIEW_ROOT_INO 1
+#define VIEW_RESERVED 15 /* node ids up to this are never a name's */
+#define VIEW_ALIAS_BITS 12
+#define VIEW_INO_MASK (UINT64_MAX >> VIEW_ALIAS_BITS)
+#define VIEW_KEY_SIZE 16 /* of crypto_shorthash */
+
+/* The newest version of one record. */
+struct view_file {
+	uint8_t id[HASH_SIZE]; /* of the sealed value */
+	uint64_t set_epoch;
+	uint64_t time;	  /* ns since 1970, of the last update */
+	uint64_t created; /* ns since 1970 */
+	uint64_t expires; /* s since 1970; 0 = never */
+	uint32_t gen;
+	uint32_t len;
+	uint32_t name; /* for view.c */
+};
+
+enum view_kind { VIEW_DIR, VIEW_FILE };
+
+struct view_entry {
+	uint64_t ino;
+	uint32_t parent; /* index */
+	uint32_t end;	 /* index of the first entry behind its subtree */
+	uint32_t
+		file; /* VIEW_FILE: index for view_file_of; VIEW_DIR: number of directories in it */
+	uint32_t path; /* for view.c */
+	uint8_t path_len;
+	uint8_t base;  /* where the last component starts in the path */
+	uint8_t kind;  /* enum view_kind */
+	uint8_t level; /* enum scope_level that it comes from */
+};
+
+struct view;
+
+/*
+ * Building: view_new, view_add per record, view_finish.  Records of one scope come in name order,
+ * scopes in ascending level.  ERR_NOMEM; ERR_INVAL for a wrong order.
+ */
+WUR int view_new(const uint8_t key[static VIEW_KEY_SIZE], struct view **out);
+WUR int view_add(struct view *v, enum scope_level level, const struct record *rec);
+/* The scope's newest commit: when and which. */
+void view_set_commit(struct view *v, enum scope_level level, uint64_t time, uint64_t epoch);
+/* Merges.  ERR_AUTH when more names collide in their node ids than chance allows. */
+WUR int view_finish(struct view *v);
+
+/* A view is born with one reference. Thread-safe. */
+struct view *view_ref(struct view *v);
+void view_unref(struct view *v); /* NULL is fine */
+
+/* Number of entries, the root and directories included, and of secrets shown. */
+uint32_t view_count(const struct view *v);
+uint32_t view_secrets(const struct view *v);
+uint64_t view_commit_time(const struct view *v, enum scope_level level); /* ns */
+uint64_t view_commit_epoch(const struct view *v, enum scope_level level);
+uint64_t view_time(const struct view *v); /* ns: the newest commit's of all scopes */
+
+const struct view_entry *view_at(const struct view *v, uint32_t index);
+uint32_t view_index(const struct view *v, const struct view_entry *e);
+const struct view_file *view_file_of(const struct view *v, const struct view_entry *e);
+
+/* By node id, alias bits ignored; NULL. */
+const struct view_entry *view_by_ino(const struct view *v, uint64_t ino);
+/* The child of dir of that name, in any case; NULL. */
+const struct view_entry *view_child(const struct view *v, const struct view_entry *dir,
+				    const char *name);
+/* By full name, in any case; NULL. */
+const struct view_entry *view_find(const struct view *v, const char *path);
+
+/* The first child of dir, and the next after index i within dir; 0 when there is none. */
+uint32_t view_first(const struct view *v, const struct view_entry *dir);
+uint32_t view_next(const struct view *v, const struct view_entry *dir, uint32_t i);
+
+/* Full name and last component as shown; out holds NAME_SIZE; returns out. */
+const char *view_path(const struct view *v, const struct view_entry *e, char *out);
+const char *view_base(const struct view *v, const struct view_entry *e, char *out);
+
+/*
+ * What the kernel may know of old that is wrong in new: entry_gone for an entry that vanished,
+ * changed its kind or its spelling (base: as old spelled it), attr_changed for a file that stays
+ * with another value, expiry or scope.
+ */
+struct view_changes {
+	void (*entry_gone)(void *arg, uint64_t parent_ino, const char *base, uint64_t ino);
+	void (*attr_changed)(void *arg, uint64_t ino);
+	void *arg;
+};
+void view_diff(const struct view *old, const struct view *new, const struct view_changes *c);
+
+static inline void view_cleanup(struct view **v)
+{
+	view_unref(*v);
+}
+#define VIEW_CLEANUP __attribute__((cleanup(view_cleanup)))
+
+#endif
