@@ -32,7 +32,7 @@ int bundles_path(const struct session *s, const char *name, char **out)
 {
 	if (asprintf(out, "%s/%s%s", s->paths[PATH_BUNDLES], name, SUFFIX) >= 0)
 		return 0;
-	return words_fail(&(struct words){ .doing = "find the bundle" }, ERR_NOMEM);
+	return words_fail(&(struct words){.doing = "find the bundle"}, ERR_NOMEM);
 }
 
 int bundles_check_scope(const struct call *c, const struct scope *scope)
@@ -41,7 +41,9 @@ int bundles_check_scope(const struct call *c, const struct scope *scope)
 
 	if (level == SCOPE_ORGANIZATION || level == SCOPE_PROJECT_DOMAIN)
 		return 0;
-	return ui_usage(c, "a mount is for one project and one domain, or for the organization: give both -p and -d, or neither");
+	return ui_usage(
+		c,
+		"a mount is for one project and one domain, or for the organization: give both -p and -d, or neither");
 }
 
 static int check_bundle_name(const struct call *c, const char *name)
@@ -50,7 +52,7 @@ static int check_bundle_name(const struct call *c, const char *name)
 	char *plus;
 
 	if (strlen(name) < sizeof(copy)) {
-		strcpy(copy, name);
+		memcpy(copy, name, strlen(name) + 1);
 		plus = strchr(copy, '+');
 		if (plus)
 			*plus = '.';
@@ -63,7 +65,7 @@ static int check_bundle_name(const struct call *c, const char *name)
 int bundles_mint(struct session *s, const struct scope *scope, const char *path)
 {
 	BUNDLE_CLEANUP struct bundle *b = NULL;
-	struct words w = { .doing = "mint the bundle", .scope = scope };
+	struct words w = {.doing = "mint the bundle", .scope = scope};
 	int r = paths_mkdir(s->paths[PATH_STATE], 0700);
 
 	if (!r)
@@ -132,10 +134,12 @@ static void show_bundle(const char *name, const char *path, struct table *t, jso
 			continue;
 		json_array_append_new(list, json_integer(gen));
 		if (len < sizeof(gens))
-			len += (size_t)snprintf(gens + len, sizeof(gens) - len, "%s%u", len ? "," : "", gen);
+			len += (size_t)snprintf(gens + len, sizeof(gens) - len, "%s%u",
+						len ? "," : "", gen);
 	}
 	if (b)
-		snprintf(epoch, sizeof(epoch), "%llu", (unsigned long long)b->floors[b->n - 1].epoch);
+		snprintf(epoch, sizeof(epoch), "%llu",
+			 (unsigned long long)b->floors[b->n - 1].epoch);
 	json_object_set_new(o, "name", json_string(name));
 	json_object_set_new(o, "path", json_string(path));
 	json_object_set_new(o, "kind", json_string(kind));
@@ -143,14 +147,15 @@ static void show_bundle(const char *name, const char *path, struct table *t, jso
 		json_put_scope(o, &b->scope);
 	json_object_set_new(o, "generations", list);
 	json_object_set_new(o, "epoch",
-			b ? json_integer((json_int_t)b->floors[b->n - 1].epoch) : json_null());
+			    b ? json_integer((json_int_t)b->floors[b->n - 1].epoch) : json_null());
 	if (array)
 		json_array_append_new(array, o);
 	else
 		json_decref(o);
 	if (t)
-		table_row(t, (const char *[]){ name, kind, b && b->scope.project[0] ? b->scope.project : "-",
-				     b && b->scope.domain[0] ? b->scope.domain : "-", gens, epoch });
+		table_row(t, (const char *[]){
+				     name, kind, b && b->scope.project[0] ? b->scope.project : "-",
+				     b && b->scope.domain[0] ? b->scope.domain : "-", gens, epoch});
 }
 
 static int by_name(const struct dirent *d)
@@ -162,7 +167,8 @@ static int by_name(const struct dirent *d)
 
 int bundle_cmd_get(struct call *c)
 {
-	static const char *const head[] = { "NAME", "KIND", "PROJECT", "DOMAIN", "GENERATIONS", "EPOCH" };
+	static const char *const head[] = {"NAME",   "KIND",	    "PROJECT",
+					   "DOMAIN", "GENERATIONS", "EPOCH"};
 	SESSION_CLEANUP struct session s = {0};
 	TABLE_CLEANUP struct table t = {0};
 	struct dirent **found = NULL;
@@ -176,8 +182,9 @@ int bundle_cmd_get(struct call *c)
 		return status;
 	n = scandir(s.paths[PATH_BUNDLES], &found, by_name, alphasort);
 	if (n < 0 && errno != ENOENT)
-		return words_fail(&(struct words){ .doing = "list bundles", .path = s.paths[PATH_BUNDLES] },
-				ERR_IO);
+		return words_fail(
+			&(struct words){.doing = "list bundles", .path = s.paths[PATH_BUNDLES]},
+			ERR_IO);
 	table_init(&t, 6, head);
 	if (json)
 		array = json_array();
@@ -199,7 +206,7 @@ int bundle_cmd_get(struct call *c)
 		return 0;
 	}
 	r = table_print(&t);
-	return r ? words_fail(&(struct words){ .doing = "list bundles" }, r) : 0;
+	return r ? words_fail(&(struct words){.doing = "list bundles"}, r) : 0;
 }
 
 int bundle_cmd_delete(struct call *c)
@@ -223,7 +230,8 @@ int bundle_cmd_delete(struct call *c)
 		ui_hint("see: secretctl get bundle");
 		status = STATUS_FAILED;
 	} else {
-		status = words_fail(&(struct words){ .doing = "delete the bundle", .path = path }, ERR_IO);
+		status = words_fail(&(struct words){.doing = "delete the bundle", .path = path},
+				    ERR_IO);
 	}
 	free(path);
 	return status;

@@ -14,7 +14,7 @@
 #include "ui.h"
 #include "version.h"
 
-#define VAL(f)	  (256 + (int)(f))
+#define VAL(f) (256 + (int)(f))
 #define OPTS_SIZE (FLAGS + 1)
 
 struct opts {
@@ -27,12 +27,12 @@ struct opts {
 static void opts_add(struct opts *o, unsigned f)
 {
 	const struct flag_def *d = &flag_defs[f];
-	static const int has_arg[] = { no_argument, required_argument, optional_argument };
+	static const int has_arg[] = {no_argument, required_argument, optional_argument};
 
 	if (o->has[f])
 		return;
 	o->has[f] = true;
-	o->longs[o->n++] = (struct option){ d->name, has_arg[d->arg], NULL, VAL(f) };
+	o->longs[o->n++] = (struct option){d->name, has_arg[d->arg], NULL, VAL(f)};
 	if (d->letter && !strchr(o->shorts + 2, d->letter)) {
 		size_t len = strlen(o->shorts);
 
@@ -67,7 +67,7 @@ static enum flag opts_flag(const struct command *cmd, int val)
 			return (enum flag)f;
 	for (const unsigned char *f = cmd ? cmd->flags : NULL; f && *f != FLAG_END; f++)
 		if (flag_defs[*f].letter == val)
-			return (enum flag)*f;
+			return (enum flag) * f;
 	return FLAGS;
 }
 
@@ -104,7 +104,8 @@ static int unknown(const char *what, const char *word, const char *verb)
 	for (const struct command *c = commands; c->verb && n < 63; c++) {
 		const char *w = verb ? c->noun : c->verb;
 
-		if (w && (!verb || strcmp(c->verb, verb) == 0) && (n == 0 || strcmp(list[n - 1], w) != 0))
+		if (w && (!verb || strcmp(c->verb, verb) == 0) &&
+		    (n == 0 || strcmp(list[n - 1], w) != 0))
 			list[n++] = w;
 	}
 	list[n] = NULL;
@@ -112,7 +113,7 @@ static int unknown(const char *what, const char *word, const char *verb)
 	ui_error("no such %s: %.40s", what, word);
 	if (near)
 		ui_hint("did you mean: secretctl %s%s%s", verb ? verb : near, verb ? " " : "",
-				verb ? near : "");
+			verb ? near : "");
 	else
 		ui_hint("see: secretctl %s%s--help", verb ? verb : "", verb ? " " : "");
 	return STATUS_USAGE;

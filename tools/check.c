@@ -26,26 +26,34 @@ struct ids {
 struct check {
 	struct session *s;
 	json_t *faults;
-	size_t scopes, secrets, versions, commits, strays;
+	size_t scopes, secrets, versions, commits, strays, unknown;
 	/* of the scope at hand */
 	struct place *place;
-	const struct scope *scope;
+	const struct scope *scope; /* NULL: the registry */
 	struct ids known;
+	/* of the whole store: every scope's id */
+	struct ids seen;
 };
+
+static const char *label(const struct check *c, char out[SCOPE_STR])
+{
+	return c->scope ? scope_str(c->scope, out) : "registry";
+}
 
 static void fault(struct check *c, const char *what, const char *name, int r, const char *todo)
 {
 	json_t *o = json_object();
 	char text[SCOPE_STR];
 
-	json_put_scope(o, c->scope);
+	if (c->scope)
+		json_put_scope(o, c->scope);
 	json_object_set_new(o, "what", json_string(what));
 	json_object_set_new(o, "name", name ? json_string(name) : json_null());
 	json_object_set_new(o, "error", json_string(err_str(r)));
 	json_object_set_new(o, "todo", json_string(todo));
 	json_array_append_new(c->faults, o);
-	ui_error("(%s): %s%s%s: %s", scope_str(c->scope, text), what, name ? " " : "", name ? name : "",
-			err_str(r));
+	ui_error("(%s): %s%s%s: %s", label(c, text), what, name ? " " : "", name ? name : "",
+		 err_str(r));
 	ui_hint("%s", todo);
 }
 
@@ -73,7 +81,8 @@ static int id_cmp(const void *a, const void *b)
 /* Back to the first commit: each verifies, each is the predecessor that the next one names. */
 static void check_history(struct check *c, const struct commit *tip)
 {
-	static const char todo[] = "the older history is damaged; restore the store's objects from a backup";
+	static const char todo[] =
+		"the older history is damaged; restore the store's objects from a backup";
 	uint8_t id[HASH_SIZE];
 	uint64_t epoch = tip->epoch, swept = tip->swept;
 
@@ -118,10 +127,11 @@ static int check_record(void *arg, const struct record *rec)
 		c->versions++;
 		if (!r)
 			continue;
-		snprintf(what, sizeof(what), "version %llu of secret", (unsigned long long)v->set_epoch);
+		snprintf(what, sizeof(what), "version %llu of secret",
+			 (unsigned long long)v->set_epoch);
 		fault(c, what, rec->name, r == ERR_NOENT ? ERR_INCOMPLETE : r,
-				i ? "an older version cannot be read; restore it from a backup, or let it age out"
-				  : "set it anew with secretctl update secret, or restore it from a backup");
+		      i ? "an older version cannot be read; restore it from a backup, or let it age out"
+			: "set it anew with secretctl update secret, or restore it from a backup");
 	}
 	return 0;
 }
@@ -137,11 +147,11 @@ static void check_pages(struct check *c, struct snapshot *snap)
 		struct record rec;
 		int r = snapshot_page(c->s->backend, c->place->ring, snap, i, &page);
 
-		ui_progress(scope_str(c->scope, text), i, snap->commit.npages);
+		ui_progress(label(c, text), i, snap->commit.npages);
 		ids_add(&c->known, snap->commit.pages[i].id);
 		if (r) {
 			fault(c, "page that starts at", snap->commit.pages[i].first, r,
-					"its secrets cannot be read: restore the store's objects from a backup");
+			      "its secrets cannot be read: restore the store's objects from a backup");
 			continue;
 		}
 		cursor = page_walk(&page->body);
@@ -157,8 +167,9 @@ static int count_stray(void *arg, const char *key)
 	uint8_t id[HASH_SIZE];
 	size_t len;
 
-	if (hex && sodium_hex2bin(id, sizeof(id), hex + 1, strlen(hex + 1), NULL, &len, NULL) == 0 &&
-			len == HASH_SIZE && bsearch(id, c->known.id, c->known.n, HASH_SIZE, id_cmp))
+	if (hex &&
+	    sodium_hex2bin(id, sizeof(id), hex + 1, strlen(hex + 1), NULL, &len, NULL) == 0 &&
+	    len == HASH_SIZE && bsearch(id, c->known.id, c->known.n, HASH_SIZE, id_cmp))
 		return 0;
 	c->strays++;
 	return 0;
@@ -170,7 +181,7 @@ static void find_strays(struct check *c)
 	char hex[2 * SCOPE_ID_SIZE + 1];
 	int r;
 
-	if (c->known.failed)
+	if (c->known.failed || !c->known.n)
 		return;
 	qsort(c->known.id, c->known.n, HASH_SIZE, id_cmp);
 	sodium_bin2hex(hex, sizeof(hex), c->place->ring->scope_id, SCOPE_ID_SIZE);
@@ -180,42 +191,90 @@ static void find_strays(struct check *c)
 		fault(c, "list of objects", NULL, r, "see the directory's owner and mode");
 }
 
-static int check_scope(void *arg, const struct scope *scope)
+static void check_place(struct check *c, struct place *place)
 {
-	struct check *c = arg;
-	PLACE_CLEANUP struct place place = {0};
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	uint8_t id[HASH_SIZE] = {0};
 	int r;
 
-	c->scope = scope;
-	if (session_place(c->s, scope, &place))
-		return ERR_INVAL;
-	c->place = &place;
-	r = session_snapshot(c->s, &place, &snap);
+	memcpy(id, place->ring->scope_id, SCOPE_ID_SIZE);
+	ids_add(&c->seen, id);
+	c->place = place;
+	r = session_snapshot(c->s, place, &snap);
 	if (r == ERR_NOENT)
-		return 0; /* never made */
+		return; /* never made */
 	c->scopes++;
 	c->known = (struct ids){0};
 	if (r) {
 		fault(c, r == ERR_STALE ? "freshness" : "newest commit", NULL, r,
-				r == ERR_STALE ?
-						"it is older than, or a fork of, what this host accepted: put the newest store back" :
-						"the scope cannot be read: restore the store from a backup");
-		return 0;
+		      r == ERR_STALE ? "put the newest store back: this host accepted a later one"
+				     : "it cannot be read: restore the store from a backup");
+		return;
 	}
 	check_history(c, &snap->commit);
 	check_pages(c, snap);
 	find_strays(c);
 	free(c->known.id);
+	c->known = (struct ids){0};
+}
+
+static int check_scope(void *arg, const struct scope *scope)
+{
+	struct check *c = arg;
+	PLACE_CLEANUP struct place place = {0};
+
+	c->scope = scope;
+	if (session_place(c->s, scope, &place))
+		return ERR_INVAL;
+	check_place(c, &place);
+	return 0;
+}
+
+/* The registry has no values to speak of, but its commits and pages count. */
+static int check_registry(struct check *c)
+{
+	PLACE_CLEANUP struct place place = {0};
+	int r = keyring_registry(c->s->keys, &place.ring);
+
+	if (!r)
+		r = floor_load(c->s->paths[PATH_STATE], place.ring, &place.floor);
+	if (r) {
+		words_fail(&(struct words){.doing = "check the registry"}, r);
+		return r;
+	}
+	c->scope = NULL;
+	check_place(c, &place);
+	c->scopes = c->secrets = c->versions = 0;
+	return 0;
+}
+
+/* A ref that no declared scope accounts for. */
+static int check_ref(void *arg, const char *key)
+{
+	struct check *c = arg;
+	const char *hex = strrchr(key, '/');
+	uint8_t id[HASH_SIZE] = {0};
+	size_t len;
+
+	if (hex &&
+	    sodium_hex2bin(id, SCOPE_ID_SIZE, hex + 1, strlen(hex + 1), NULL, &len, NULL) == 0 &&
+	    len == SCOPE_ID_SIZE)
+		for (size_t i = 0; i < c->seen.n; i++)
+			if (memcmp(c->seen.id[i], id, HASH_SIZE) == 0)
+				return 0;
+	c->unknown++;
 	return 0;
 }
 
 static void print_summary(const struct check *c)
 {
-	printf("%zu scopes, %zu secrets, %zu versions, %zu commits verified; %zu strays\n", c->scopes,
-			c->secrets, c->versions, c->commits, c->strays);
+	printf("%zu scopes, %zu secrets, %zu versions, %zu commits verified; %zu strays\n",
+	       c->scopes, c->secrets, c->versions, c->commits, c->strays);
 	if (c->strays)
 		printf("strays are leftovers of interrupted writes; they harm nothing\n");
+	if (c->unknown)
+		printf("%zu scopes are not declared, or of another root key: not looked into\n",
+		       c->unknown);
 	if (json_array_size(c->faults))
 		printf("%zu faults\n", json_array_size(c->faults));
 	else
@@ -225,7 +284,7 @@ static void print_summary(const struct check *c)
 int check_run(struct call *call)
 {
 	SESSION_CLEANUP struct session s = {0};
-	struct check c = { .s = &s };
+	struct check c = {.s = &s};
 	bool json, bad;
 	json_t *o;
 	int status = show_format(call, &json);
@@ -235,10 +294,13 @@ int check_run(struct call *call)
 	if (status)
 		return status;
 	c.faults = json_array();
-	if (scopes_each(&s, check_scope, &c)) {
+	if (check_registry(&c) || scopes_each(&s, check_scope, &c)) {
 		json_decref(c.faults);
 		return STATUS_FAILED;
 	}
+	/* an unreadable list of refs has shown above already, scope by scope */
+	(void)!s.backend->ops->list(s.backend, "refs", check_ref, &c);
+	free(c.seen.id);
 	ui_progress("", 0, 0);
 	bad = json_array_size(c.faults) > 0;
 	if (!json) {
@@ -253,6 +315,7 @@ int check_run(struct call *call)
 	json_object_set_new(o, "versions", json_integer((json_int_t)c.versions));
 	json_object_set_new(o, "commits", json_integer((json_int_t)c.commits));
 	json_object_set_new(o, "strays", json_integer((json_int_t)c.strays));
+	json_object_set_new(o, "unknown_scopes", json_integer((json_int_t)c.unknown));
 	json_object_set_new(o, "faults", c.faults);
 	status = json_print(o);
 	return bad ? STATUS_FAILED : status;

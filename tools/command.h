@@ -50,8 +50,8 @@ enum flag {
 enum flag_arg { ARG_NONE, ARG_REQUIRED, ARG_OPTIONAL };
 
 struct flag_def {
-	const char *name;   /* without the dashes */
-	char letter;	    /* or 0; two flags may share one if no command takes both */
+	const char *name; /* without the dashes */
+	char letter;	  /* or 0; two flags may share one if no command takes both */
 	enum flag_arg arg;
 	const char *metavar; /* "FILE" */
 	const char *about;
@@ -65,9 +65,9 @@ struct command {
 	const char *verb;
 	const char *noun; /* NULL: the verb stands alone */
 	int (*run)(struct call *c);
-	const char *operands; /* "NAME [VALUE]" */
-	int min, max;	      /* how many operands; max -1: any number */
-	const char *about;    /* one line, lower case, no full stop */
+	const char *operands;	    /* "NAME [VALUE]" */
+	int min, max;		    /* how many operands; max -1: any number */
+	const char *about;	    /* one line, lower case, no full stop */
 	const unsigned char *flags; /* ends with FLAG_END; NULL: none but the global ones */
 	const char *more;	    /* further text for --help, or NULL */
 };

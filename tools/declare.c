@@ -30,7 +30,8 @@ static int create(struct call *c, bool project)
 		status = session_root(c, &s);
 	if (status)
 		return status;
-	if (project ? registry_has_project(s.registry, name) : registry_has_domain(s.registry, name)) {
+	if (project ? registry_has_project(s.registry, name)
+		    : registry_has_domain(s.registry, name)) {
 		status = scopes_declare(&s, project ? name : NULL, project ? NULL : name);
 		if (!status)
 			printf("%s %s is declared already\n", c->command->noun, name);
@@ -109,15 +110,15 @@ static int count_scope(void *arg, const struct scope *scope)
 	if (r == ERR_NOENT)
 		return 0;
 	if (r) {
-		words_fail(&(struct words){ .doing = "look into", .scope = scope }, r);
+		words_fail(&(struct words){.doing = "look into", .scope = scope}, r);
 		return r;
 	}
 	if (st->found > before) {
 		if (before == 0)
 			ui_error("%s %s holds secrets; nothing was done",
-					st->project ? "project" : "domain", st->name);
-		ui_hint("%zu in (%s): secretctl get secret%s", st->found - before, scope_str(scope, text),
-				words_flags(scope, flags));
+				 st->project ? "project" : "domain", st->name);
+		ui_hint("%zu in (%s): secretctl get secret%s", st->found - before,
+			scope_str(scope, text), words_flags(scope, flags));
 	}
 	return 0;
 }
@@ -140,10 +141,11 @@ static int strike_from_policy(struct session *s, const char *noun, const char *n
 		return 0;
 	if (r == ERR_FORMAT) {
 		ui_error("%s:%u: %s", path, e.line, e.text);
-		ui_hint("is something else in the policy still about %s %s? nothing was done", noun, name);
+		ui_hint("is something else in the policy still about %s %s? nothing was done", noun,
+			name);
 		return STATUS_FAILED;
 	}
-	return r ? words_fail(&(struct words){ .doing = "edit the policy", .path = path }, r) : 0;
+	return r ? words_fail(&(struct words){.doing = "edit the policy", .path = path}, r) : 0;
 }
 
 static int strike(struct call *c, bool project)
@@ -151,15 +153,15 @@ static int strike(struct call *c, bool project)
 	SESSION_CLEANUP struct session s = {0};
 	struct scope folded;
 	const char *noun = c->command->noun, *name = folded.project;
-	struct standing st = { .s = &s, .name = name, .project = project };
+	struct standing st = {.s = &s, .name = name, .project = project};
 	int r, status = check_part(c, &folded);
 
 	if (!status)
 		status = session_root(c, &s);
 	if (status)
 		return status;
-	if (!(project ? registry_has_project(s.registry, name) :
-			      registry_has_domain(s.registry, name))) {
+	if (!(project ? registry_has_project(s.registry, name)
+		      : registry_has_domain(s.registry, name))) {
 		ui_error("there is no %s %s", noun, name);
 		ui_hint("see: secretctl get %s", noun);
 		return STATUS_FAILED;
@@ -171,9 +173,9 @@ static int strike(struct call *c, bool project)
 	if (status)
 		return status;
 	r = registry_remove(s.backend, s.keys, s.paths[PATH_STATE], project ? name : NULL,
-			project ? NULL : name);
+			    project ? NULL : name);
 	if (r)
-		return words_fail(&(struct words){ .doing = "strike out", .name = name }, r);
+		return words_fail(&(struct words){.doing = "strike out", .name = name}, r);
 	printf("struck out %s %s\n", noun, name);
 	return 0;
 }

@@ -17,7 +17,7 @@ static void flag_print(const struct flag_def *f)
 	if (f->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", f->letter);
 	snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, f->name, open,
-			f->metavar ? f->metavar : "", close);
+		 f->metavar ? f->metavar : "", close);
 	printf("  %-26s %s\n", left, f->about);
 }
 
@@ -33,7 +33,7 @@ static void print_row(const struct command *cmd)
 	char left[32];
 
 	snprintf(left, sizeof(left), "%s%s%s", cmd->verb, cmd->noun ? " " : "",
-			cmd->noun ? cmd->noun : "");
+		 cmd->noun ? cmd->noun : "");
 	printf("  %-18s %s\n", left, cmd->about);
 }
 
@@ -43,9 +43,8 @@ static void print_paths(void)
 		enum path path;
 		const char *what;
 	} rows[] = {
-		{ PATH_ROOT_KEY, "root key" }, { PATH_POLICY, "policy" },
-		{ PATH_BUNDLES, "bundles" },   { PATH_STORE, "store" },
-		{ PATH_STATE, "state" },       { PATH_MOUNT, "mount point" },
+		{PATH_ROOT_KEY, "root key"}, {PATH_POLICY, "policy"}, {PATH_BUNDLES, "bundles"},
+		{PATH_STORE, "store"},	     {PATH_STATE, "state"},   {PATH_MOUNT, "mount point"},
 	};
 
 	printf("\nPaths (a flag above, or the environment variable, overrides):\n");
@@ -82,8 +81,8 @@ void help_verb(const char *verb)
 void help_command(const struct command *cmd)
 {
 	printf("usage: secretctl %s%s%s%s%s%s\n", cmd->verb, cmd->noun ? " " : "",
-			cmd->noun ? cmd->noun : "", *cmd->operands ? " " : "", cmd->operands,
-			cmd->flags ? " [FLAG...]" : "");
+	       cmd->noun ? cmd->noun : "", *cmd->operands ? " " : "", cmd->operands,
+	       cmd->flags ? " [FLAG...]" : "");
 	printf("%c%s.\n", cmd->about[0] - 'a' + 'A', cmd->about + 1);
 	if (cmd->more)
 		printf("\n%s", cmd->more);
@@ -116,7 +115,7 @@ static size_t distance(const char *a, const char *b)
 			if (d[i][j - 1] + 1 < best)
 				best = d[i][j - 1] + 1;
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-					d[i - 2][j - 2] + 1 < best)
+			    d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}

@@ -61,7 +61,7 @@ static int new_root(const struct session *s, const char *pending, struct root **
 		r = store_used(s->paths[PATH_STORE]);
 		if (r > 0) {
 			ui_error("there is a store at %s already, and no root key at %s",
-					s->paths[PATH_STORE], s->paths[PATH_ROOT_KEY]);
+				 s->paths[PATH_STORE], s->paths[PATH_ROOT_KEY]);
 			ui_hint("put its root key there, or choose another place: --store DIR");
 			return STATUS_FAILED;
 		}
@@ -74,7 +74,7 @@ static int new_root(const struct session *s, const char *pending, struct root **
 	for (size_t i = r ? 0 : root_slots(*out); i-- > 0 && !r;)
 		if (root_slot(*out, i).type == SLOT_RECOVERY)
 			r = root_remove(*out, i);
-	return r ? words_fail(&(struct words){ .doing = "make a root key", .path = pending }, r) : 0;
+	return r ? words_fail(&(struct words){.doing = "make a root key", .path = pending}, r) : 0;
 }
 
 /* Store, registry, the organization's scope. A library error. */
@@ -117,7 +117,7 @@ static int make_policy(struct session *s)
 	if (!r)
 		r = paths_write(path, policy_starter, strlen(policy_starter), 0644, true);
 	if (r && r != ERR_EXIST)
-		return words_fail(&(struct words){ .doing = "write the policy", .path = path }, r);
+		return words_fail(&(struct words){.doing = "write the policy", .path = path}, r);
 	status = session_load_policy(s);
 	r = 0;
 	for (size_t i = 0; !status && !r && (name = policy_project(s->policy, i)); i++)
@@ -125,7 +125,7 @@ static int make_policy(struct session *s)
 	for (size_t i = 0; !status && !r && (name = policy_domain(s->policy, i)); i++)
 		r = registry_declare(s->backend, s->keys, s->paths[PATH_STATE], NULL, name);
 	if (r)
-		return words_fail(&(struct words){ .doing = "declare", .path = path }, r);
+		return words_fail(&(struct words){.doing = "declare", .path = path}, r);
 	return status;
 }
 
@@ -134,13 +134,14 @@ static int print_code(const struct session *s, const struct secret *code)
 {
 	static const char before[] = "Recovery code, printed this once:\n\n    ";
 	static const char after[] =
-			"\n\nWrite it down and keep it away from this machine. It opens the root key file when\n"
-			"its other ways in are gone, a forgotten passphrase say. Keep a copy of that file too:\n"
-			"without it, nothing in the store can be read again.\n";
+		"\n\nWrite it down and keep it away from this machine. It opens the root key file when\n"
+		"its other ways in are gone, a forgotten passphrase say. Keep a copy of that file too:\n"
+		"without it, nothing in the store can be read again.\n";
 	int r = 0;
 
-	printf("root key  %s\nstore     %s\npolicy    %s\nbundles   %s\n\n", s->paths[PATH_ROOT_KEY],
-			s->paths[PATH_STORE], s->paths[PATH_POLICY], s->paths[PATH_BUNDLES]);
+	printf("root key  %s\nstore     %s\npolicy    %s\nbundles   %s\n\n",
+	       s->paths[PATH_ROOT_KEY], s->paths[PATH_STORE], s->paths[PATH_POLICY],
+	       s->paths[PATH_BUNDLES]);
 	r = ui_write(STDOUT_FILENO, before, sizeof(before) - 1);
 	if (!r)
 		r = ui_write(STDOUT_FILENO, code->data, strlen((const char *)code->data));
@@ -180,7 +181,7 @@ static int make_all(struct session *s, const char *pending)
 {
 	SECRET_CLEANUP struct secret *code = NULL;
 	const char *path = s->paths[PATH_ROOT_KEY];
-	struct words w = { .doing = "make a root key", .path = path };
+	struct words w = {.doing = "make a root key", .path = path};
 	struct root *root = NULL;
 	int r, status = new_root(s, pending, &root);
 
@@ -194,14 +195,14 @@ static int make_all(struct session *s, const char *pending)
 	if (!r)
 		r = root_keys(root, &s->keys);
 	if (!r) {
-		w = (struct words){ .doing = "make the store", .path = s->paths[PATH_STORE] };
+		w = (struct words){.doing = "make the store", .path = s->paths[PATH_STORE]};
 		r = make_store(s);
 	}
 	status = r ? words_fail(&w, r) : make_policy(s);
 	if (!status)
 		status = print_code(s, code);
 	if (!status) {
-		w = (struct words){ .doing = "put the root key in its place", .path = path };
+		w = (struct words){.doing = "put the root key in its place", .path = path};
 		r = rename_durably(pending, path);
 		status = r ? words_fail(&w, r) : 0;
 	}
@@ -224,7 +225,7 @@ int init_run(struct call *c)
 		return STATUS_FAILED;
 	}
 	if (asprintf(&pending, "%s.new", s.paths[PATH_ROOT_KEY]) < 0)
-		return words_fail(&(struct words){ .doing = "init" }, ERR_NOMEM);
+		return words_fail(&(struct words){.doing = "init"}, ERR_NOMEM);
 	status = make_all(&s, pending);
 	free(pending);
 	if (!status)

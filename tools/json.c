@@ -140,7 +140,7 @@ int json_check(const struct secret *text, int *line, int *column, const char **r
 {
 	json_error_t e;
 	json_t *j = json_loadb((const char *)text->data, text->len,
-			JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
+			       JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
 
 	if (j) {
 		json_decref(j);

@@ -17,7 +17,7 @@
 /* No core, no debugger, no group-writable file; a closed pipe is an error and not an end. */
 static int harden(void)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);

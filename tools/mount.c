@@ -44,7 +44,8 @@ static void plan_fini(struct plan *p)
 static int find_owner(const struct call *c, struct plan *p)
 {
 	const char *owner = call_flag(c, FLAG_OWNER);
-	const struct passwd *pw;
+	struct passwd pw, *found = NULL;
+	char buffer[4096];
 	unsigned long n;
 	char *end;
 
@@ -56,10 +57,9 @@ static int find_owner(const struct call *c, struct plan *p)
 		if (errno || n >= UINT32_MAX)
 			return ui_usage(c, "--owner is a user's number or name, not %.40s", owner);
 	} else {
-		pw = getpwnam(owner);
-		if (!pw)
+		if (getpwnam_r(owner, &pw, buffer, sizeof(buffer), &found) || !found)
 			return ui_usage(c, "there is no user %.40s", owner);
-		n = pw->pw_uid;
+		n = found->pw_uid;
 	}
 	snprintf(p->owner, sizeof(p->owner), "%lu", n);
 	return 0;
@@ -70,7 +70,7 @@ static int find_path(const struct session *s, char **out)
 	const struct call *c = s->call;
 
 	*out = mounts_path(c->argc ? c->argv[0] : s->paths[PATH_MOUNT]);
-	return *out ? 0 : words_fail(&(struct words){ .doing = "find the mount point" }, ERR_NOMEM);
+	return *out ? 0 : words_fail(&(struct words){.doing = "find the mount point"}, ERR_NOMEM);
 }
 
 /* The flags say the scope, else the policy's section for that path does, else: the organization. */
@@ -84,9 +84,10 @@ static int find_scope(struct session *s, struct plan *p)
 	if (!status && m && !given)
 		p->scope = m->scope;
 	if (!status && m && given && !scope_eq(&m->scope, &p->scope)) {
-		ui_error("the policy keeps %s for (%s), not for (%s)", p->path, scope_str(&m->scope, here),
-				scope_str(&p->scope, wanted));
-		ui_hint("%s:%u: change it there, or mount at another path", s->paths[PATH_POLICY], m->line);
+		ui_error("the policy keeps %s for (%s), not for (%s)", p->path,
+			 scope_str(&m->scope, here), scope_str(&p->scope, wanted));
+		ui_hint("%s:%u: change it there, or mount at another path", s->paths[PATH_POLICY],
+			m->line);
 		return STATUS_FAILED;
 	}
 	if (!status)
@@ -95,7 +96,7 @@ static int find_scope(struct session *s, struct plan *p)
 		return status;
 	if (m && m->bundle[0]) {
 		p->bundle = strdup(m->bundle);
-		return p->bundle ? 0 : words_fail(&(struct words){ .doing = "mount" }, ERR_NOMEM);
+		return p->bundle ? 0 : words_fail(&(struct words){.doing = "mount"}, ERR_NOMEM);
 	}
 	bundles_name(&p->scope, name);
 	return bundles_path(s, name, &p->bundle);
@@ -139,7 +140,7 @@ static int record(struct session *s, const struct plan *p)
 		ui_hint("the mount could not be recorded there; mend that first");
 		return STATUS_FAILED;
 	}
-	return words_fail(&(struct words){ .doing = "record the mount", .path = file }, r);
+	return words_fail(&(struct words){.doing = "record the mount", .path = file}, r);
 }
 
 static int make_point(const char *path)
@@ -153,7 +154,7 @@ static int make_point(const char *path)
 		ui_hint("take it away first: secretctl umount %s", path);
 		return STATUS_FAILED;
 	}
-	return words_fail(&(struct words){ .doing = "make the mount point", .path = path }, ERR_IO);
+	return words_fail(&(struct words){.doing = "make the mount point", .path = path}, ERR_IO);
 }
 
 /* libfuse splits -o at commas, unless a backslash stands before one. */
@@ -193,7 +194,7 @@ static int make_options(const struct session *s, struct plan *p)
 		r = add_option(&p->options, "state", s->paths[PATH_STATE]);
 	for (size_t i = 0; !r && i < s->call->nvalues[FLAG_OPTIONS]; i++)
 		r = add_option(&p->options, "", s->call->values[FLAG_OPTIONS][i]);
-	return r ? words_fail(&(struct words){ .doing = "mount" }, r) : 0;
+	return r ? words_fail(&(struct words){.doing = "mount"}, r) : 0;
 }
 
 /* The daemon beside us, so that a build directory works as well as an installed one. */
@@ -206,7 +207,7 @@ static const char *daemon_path(char out[PATH_MAX])
 		out[n] = 0;
 		slash = strrchr(out, '/');
 		if (slash) {
-			strcpy(slash + 1, "secretfs");
+			memcpy(slash + 1, "secretfs", sizeof("secretfs"));
 			if (access(out, X_OK) == 0)
 				return out;
 		}
@@ -225,7 +226,7 @@ static int run_daemon(const struct call *c, const struct plan *p)
 {
 	char program[PATH_MAX];
 	const char *path = daemon_path(program);
-	char *argv[] = { WORD("secretfs"), p->path, WORD("-o"), p->options, NULL, NULL };
+	char *argv[] = {WORD("secretfs"), p->path, WORD("-o"), p->options, NULL, NULL};
 	posix_spawnattr_t attr;
 	sigset_t pipe;
 	int error, status;
@@ -307,7 +308,8 @@ int mount_run(struct call *c)
 
 static int run_fusermount(const char *path, bool lazy)
 {
-	char *argv[] = { WORD("fusermount3"), WORD("-u"), WORD(lazy ? "-z" : "--"), WORD(path), NULL };
+	char *argv[] = {WORD("fusermount3"), WORD("-u"), WORD(lazy ? "-z" : "--"), WORD(path),
+			NULL};
 	int status;
 	pid_t pid;
 
@@ -329,7 +331,8 @@ static void say_users(const char *path)
 		mounts_comm(pids[i], comm, sizeof(comm));
 		ui_hint("in use by process %d (%s)", (int)pids[i], comm);
 	}
-	ui_hint("end what uses it, or take it out of the tree now: secretctl umount --lazy %s", path);
+	ui_hint("end what uses it, or take it out of the tree now: secretctl umount --lazy %s",
+		path);
 }
 
 static int take_down(const char *path, bool lazy)
@@ -375,8 +378,8 @@ int umount_run(struct call *c)
 		status = take_down(path, call_has(c, FLAG_LAZY));
 	}
 	if (!status && !mounts_wait_gone(daemons, n, 10000)) {
-		ui_warn("%s is unmounted here, but its daemon (process %d) still serves it elsewhere", path,
-				(int)daemons[0]);
+		ui_warn("%s is unmounted here, but its daemon (process %d) still serves it elsewhere",
+			path, (int)daemons[0]);
 		ui_hint("a container or another mount namespace holds it; it ends when they do");
 	}
 	if (!status)

@@ -56,7 +56,7 @@ static void unescape(char *s)
 
 	while (*s) {
 		if (s[0] == '\\' && isdigit((unsigned char)s[1]) && isdigit((unsigned char)s[2]) &&
-				isdigit((unsigned char)s[3])) {
+		    isdigit((unsigned char)s[3])) {
 			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
 			s += 4;
 		} else {
@@ -173,7 +173,7 @@ static bool is_daemon(pid_t pid, const char *path)
 }
 
 static size_t each_process(bool (*match)(pid_t pid, const char *path), const char *path, pid_t *out,
-		size_t max)
+			   size_t max)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *d;
@@ -216,7 +216,7 @@ bool mounts_wait_gone(const pid_t *pids, size_t n, int ms)
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	for (size_t i = 0; i < n; i++) {
 		int fd = (int)syscall(SYS_pidfd_open, pids[i], 0);
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 		int left = ms - elapsed_ms(&from);
 		bool gone = fd < 0 || poll(&p, 1, left > 0 ? left : 0) == 1;
 

@@ -16,7 +16,7 @@ int scopes_each(struct session *s, int (*fn)(void *arg, const struct scope *scop
 		for (size_t d = 0; d <= nd; d++) {
 			struct scope scope;
 			int r = scope_set(&scope, p ? reg->projects[p - 1] : NULL,
-					d ? reg->domains[d - 1] : NULL);
+					  d ? reg->domains[d - 1] : NULL);
 
 			if (!r)
 				r = fn(arg, &scope);
@@ -37,7 +37,7 @@ static int edit_failed(const struct session *s, const struct policy_error *e, in
 	const char *path = s->paths[PATH_POLICY];
 
 	if (r != ERR_FORMAT || !e->text[0])
-		return words_fail(&(struct words){ .doing = "edit the policy", .path = path }, r);
+		return words_fail(&(struct words){.doing = "edit the policy", .path = path}, r);
 	ui_error("%s:%u: %s", path, e->line, e->text);
 	ui_hint("mend that line first: it was left as it is");
 	return STATUS_FAILED;
@@ -85,8 +85,8 @@ int scopes_declare(struct session *s, const char *project, const char *domain)
 		r = registry_load(s->backend, s->keys, state, &s->registry);
 	}
 	if (r)
-		return words_fail(&(struct words){ .doing = "declare", .name = project ? project : domain },
-				r);
+		return words_fail(
+			&(struct words){.doing = "declare", .name = project ? project : domain}, r);
 	return 0;
 }
 
@@ -95,22 +95,22 @@ static void list_declared(const struct session *s, const char *noun)
 	bool projects = strcmp(noun, "project") == 0;
 	size_t n = projects ? s->registry->nprojects : s->registry->ndomains;
 	const char(*names)[SCOPE_PART_MAX + 1] =
-			projects ? (const void *)s->registry->projects : (const void *)s->registry->domains;
+		projects ? (const void *)s->registry->projects : (const void *)s->registry->domains;
 	char text[600] = "";
 	size_t len = 0;
 
 	for (size_t i = 0; i < n && len < 500; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? ", " : "", names[i]);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? ", " : "",
+					names[i]);
 	ui_hint("declared %ss: %s%s", noun, n ? text : "none", len >= 500 ? ", …" : "");
 }
 
-static int require_part(struct session *s, const char *noun, const char *name,
-		bool may_declare)
+static int require_part(struct session *s, const char *noun, const char *name, bool may_declare)
 {
 	bool project = strcmp(noun, "project") == 0;
 
-	if (!*name || (project ? registry_has_project(s->registry, name) :
-				 registry_has_domain(s->registry, name)))
+	if (!*name || (project ? registry_has_project(s->registry, name)
+			       : registry_has_domain(s->registry, name)))
 		return 0;
 	if (may_declare && ui_asks()) {
 		if (ui_yes("There is no %s %s. Declare it?", noun, name))
@@ -151,14 +151,14 @@ static int say_if_there(void *arg, const struct scope *scope)
 	char flags[WORDS_FLAGS];
 
 	if (scope_eq(scope, w->not_here) || keyring_from_root(w->s->keys, scope, &ring) ||
-			snapshot_open(w->s->backend, ring, NULL, &snap))
+	    snapshot_open(w->s->backend, ring, NULL, &snap))
 		return 0;
 	rec = malloc(sizeof(*rec));
 	if (rec && snapshot_find(w->s->backend, ring, snap, w->name, rec) == 0) {
 		char text[SCOPE_STR];
 
 		ui_hint("it stands in (%s): %s", scope_str(scope, text),
-				*words_flags(scope, flags) ? flags + 1 : "no flag");
+			*words_flags(scope, flags) ? flags + 1 : "no flag");
 		w->found++;
 	}
 	free(rec);
@@ -167,7 +167,7 @@ static int say_if_there(void *arg, const struct scope *scope)
 
 void scopes_say_where(struct session *s, const struct scope *not_here, const char *name)
 {
-	struct where w = { .s = s, .not_here = not_here, .name = name };
+	struct where w = {.s = s, .not_here = not_here, .name = name};
 
 	if (!s->keys)
 		return;

@@ -27,14 +27,17 @@ static int find_attributes(const struct call *c, struct change *out)
 		while (t < RECORD_TYPES && strcmp(type, record_type_str(t)) != 0)
 			t++;
 		if (t == RECORD_TYPES)
-			return ui_usage(c, "--type is regular, json or image_pull, not %.40s", type);
+			return ui_usage(c, "--type is regular, json or image_pull, not %.40s",
+					type);
 		out->type = (uint8_t)t;
 		out->set |= CHANGE_SET_TYPE;
 	}
 	if (env) {
 		if (*env && name_check_env(env))
-			return ui_usage(c, "not a name for the environment: %.80s (A-Z, 0-9 and _, no digit first)",
-					env);
+			return ui_usage(
+				c,
+				"not a name for the environment: %.80s (A-Z, 0-9 and _, no digit first)",
+				env);
 		out->env = env;
 		out->set |= CHANGE_SET_ENV;
 	}
@@ -43,8 +46,10 @@ static int find_attributes(const struct call *c, struct change *out)
 		if (r == ERR_STALE)
 			return ui_usage(c, "--expires %.40s is in the past", expires);
 		if (r)
-			return ui_usage(c, "--expires takes 30d, 12h, 2030-01-31, 2030-01-31T12:00:00Z or never, not %.40s",
-					expires);
+			return ui_usage(
+				c,
+				"--expires takes 30d, 12h, 2030-01-31, 2030-01-31T12:00:00Z or never, not %.40s",
+				expires);
 		out->set |= CHANGE_SET_EXPIRES;
 	}
 	return 0;
@@ -54,7 +59,7 @@ static int check_name(const struct call *c, const char *name)
 {
 	if (name_check(name) == 0)
 		return 0;
-	words_fail(&(struct words){ .doing = c->command->verb, .name = "secret" }, ERR_NAME);
+	words_fail(&(struct words){.doing = c->command->verb, .name = "secret"}, ERR_NAME);
 	return STATUS_USAGE;
 }
 
@@ -83,9 +88,10 @@ static int find_type(struct session *s, struct place *p, const struct change *ch
 	r = session_snapshot(s, p, &snap);
 	if (!r)
 		r = snapshot_find(s->backend, p->ring, snap, ch->name, &rec);
-	if (!r)
-		*type = rec.type;
-	return r == ERR_NOENT ? 0 : r;
+	if (r)
+		return r == ERR_NOENT ? 0 : r;
+	*type = rec.type;
+	return 0;
 }
 
 /* Asked before a person types a value for nothing. */
@@ -115,16 +121,16 @@ static int fail(struct session *s, struct place *p, const struct change *ch, int
 		return STATUS_FAILED;
 	}
 	snprintf(doing, sizeof(doing), "%s secret", s->call->command->verb);
-	return words_fail(&(struct words){ .doing = doing, .name = ch->name, .scope = &p->scope }, r);
+	return words_fail(&(struct words){.doing = doing, .name = ch->name, .scope = &p->scope}, r);
 }
 
 static void say_done(const struct place *p, const char *done, const struct change *ch,
-		const struct apply_result *result)
+		     const struct apply_result *result)
 {
 	char text[SCOPE_STR], when[WHEN_SIZE];
 
 	printf("%s secret %s (%s), version %llu", done, ch->name, scope_str(&p->scope, text),
-			(unsigned long long)result->floor.epoch);
+	       (unsigned long long)result->floor.epoch);
 	if ((ch->set & CHANGE_SET_EXPIRES) && ch->expires)
 		printf(", expires %s", when_local(ch->expires, when));
 	printf("\n");
@@ -167,10 +173,10 @@ static int put(struct session *s, struct place *p, struct source *src, struct ch
 
 static int change(struct call *c, enum change_op op)
 {
-	SESSION_CLEANUP struct session s = { .call = c };
+	SESSION_CLEANUP struct session s = {.call = c};
 	SOURCE_CLEANUP struct source src = {0};
 	PLACE_CLEANUP struct place place = {0};
-	struct change ch = { .op = op, .name = c->argv[0] };
+	struct change ch = {.op = op, .name = c->argv[0]};
 	bool adds = op == CHANGE_CREATE || op == CHANGE_REPLACE;
 	struct scope scope;
 	int status = 0;

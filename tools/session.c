@@ -7,12 +7,8 @@
 #include "ui.h"
 
 static const enum flag path_flags[PATHS] = {
-	[PATH_ROOT_KEY] = FLAG_ROOT_KEY,
-	[PATH_POLICY] = FLAG_POLICY,
-	[PATH_BUNDLES] = FLAG_BUNDLES,
-	[PATH_STORE] = FLAG_STORE,
-	[PATH_STATE] = FLAG_STATE,
-	[PATH_MOUNT] = FLAG_MOUNT,
+	[PATH_ROOT_KEY] = FLAG_ROOT_KEY, [PATH_POLICY] = FLAG_POLICY, [PATH_BUNDLES] = FLAG_BUNDLES,
+	[PATH_STORE] = FLAG_STORE,	 [PATH_STATE] = FLAG_STATE,   [PATH_MOUNT] = FLAG_MOUNT,
 };
 
 int session_open(const struct call *c, struct session *s)
@@ -23,11 +19,12 @@ int session_open(const struct call *c, struct session *s)
 		int r = paths_get((enum path)i, call_flag(c, path_flags[i]), &s->paths[i]);
 
 		if (r == ERR_INVAL) {
-			ui_error("no home directory is known: set HOME, or %s", paths_env((enum path)i));
+			ui_error("no home directory is known: set HOME, or %s",
+				 paths_env((enum path)i));
 			return STATUS_FAILED;
 		}
 		if (r)
-			return words_fail(&(struct words){ .doing = "find the paths" }, r);
+			return words_fail(&(struct words){.doing = "find the paths"}, r);
 	}
 	return 0;
 }
@@ -36,7 +33,7 @@ int session_open_root(const struct session *s, struct root **out)
 {
 	const char *path = s->paths[PATH_ROOT_KEY];
 	SECRET_CLEANUP struct secret *phrase = NULL;
-	struct words w = { .doing = "open the root key", .path = path };
+	struct words w = {.doing = "open the root key", .path = path};
 	int r = root_open(path, NULL, out);
 
 	if (r == ERR_PASSPHRASE && ui_asks()) {
@@ -48,7 +45,7 @@ int session_open_root(const struct session *s, struct root **out)
 	if (r == ERR_NOENT) {
 		ui_error("there is no root key at %s", path);
 		ui_hint("make one: secretctl init; or say where it is: --root-key, %s",
-				paths_env(PATH_ROOT_KEY));
+			paths_env(PATH_ROOT_KEY));
 		return STATUS_FAILED;
 	}
 	return r ? words_fail(&w, r) : 0;
@@ -72,7 +69,7 @@ int session_load_policy(struct session *s)
 			ui_error("%s: %s", path, e.text);
 		return STATUS_FAILED;
 	}
-	return r ? words_fail(&(struct words){ .doing = "read the policy", .path = path }, r) : 0;
+	return r ? words_fail(&(struct words){.doing = "read the policy", .path = path}, r) : 0;
 }
 
 /* What was declared by hand in the policy stands in the registry after. A library error. */
@@ -110,10 +107,10 @@ static int open_store(struct session *s)
 	if (r == ERR_NOENT) {
 		ui_error("there is no store at %s", path);
 		ui_hint("make one: secretctl init; or say where it is: --store, %s",
-				paths_env(PATH_STORE));
+			paths_env(PATH_STORE));
 		return STATUS_FAILED;
 	}
-	return r ? words_fail(&(struct words){ .doing = "open the store", .path = path }, r) : 0;
+	return r ? words_fail(&(struct words){.doing = "open the store", .path = path}, r) : 0;
 }
 
 int session_root(const struct call *c, struct session *s)
@@ -129,7 +126,7 @@ int session_root(const struct call *c, struct session *s)
 	r = root_keys(root, &s->keys);
 	root_close(root);
 	if (r)
-		return words_fail(&(struct words){ .doing = "open the root key" }, r);
+		return words_fail(&(struct words){.doing = "open the root key"}, r);
 	status = open_store(s);
 	if (status)
 		return status;
@@ -143,9 +140,9 @@ int session_root(const struct call *c, struct session *s)
 		return STATUS_FAILED;
 	}
 	if (r)
-		return words_fail(&(struct words){ .doing = "read the registry",
-						  .path = s->paths[PATH_STORE] },
-				r);
+		return words_fail(
+			&(struct words){.doing = "read the registry", .path = s->paths[PATH_STORE]},
+			r);
 	return 0;
 }
 
@@ -171,7 +168,8 @@ int session_any(const struct call *c, struct session *s, struct scope *scope)
 		return STATUS_FAILED;
 	}
 	if (r)
-		return words_fail(&(struct words){ .doing = "open the writer's bundle", .path = path }, r);
+		return words_fail(
+			&(struct words){.doing = "open the writer's bundle", .path = path}, r);
 	if (!call_has(c, FLAG_PROJECT) && !call_has(c, FLAG_DOMAIN))
 		*scope = s->writer->scope;
 	return open_store(s);
@@ -206,8 +204,8 @@ int session_scope(const struct call *c, struct scope *out)
 
 int session_place(struct session *s, const struct scope *scope, struct place *out)
 {
-	struct words w = { .doing = "open the scope", .scope = scope };
-	struct place p = { .scope = *scope };
+	struct words w = {.doing = "open the scope", .scope = scope};
+	struct place p = {.scope = *scope};
 	int r;
 
 	if (s->writer) {
@@ -215,7 +213,7 @@ int session_place(struct session *s, const struct scope *scope, struct place *ou
 
 		if (!scope_eq(scope, &s->writer->scope)) {
 			ui_error("writer %s writes to (%s), not to (%s)", s->writer->name,
-					scope_str(&s->writer->scope, mine), scope_str(scope, wanted));
+				 scope_str(&s->writer->scope, mine), scope_str(scope, wanted));
 			return STATUS_FAILED;
 		}
 		p.ring = s->writer->rings[0];
@@ -301,9 +299,9 @@ static int ensure_scope(struct session *s, struct place *p)
 }
 
 int session_apply(struct session *s, struct place *p, const struct change *changes, size_t n,
-		struct apply_result *result)
+		  struct apply_result *result)
 {
-	const struct apply_options options = { .floor = &p->floor };
+	const struct apply_options options = {.floor = &p->floor};
 	int r = 0;
 
 	result->failed = n;

@@ -24,9 +24,9 @@ struct session {
 	const struct call *call;
 	char *paths[PATHS];
 	struct backend *backend;
-	struct root_keys *keys;	 /* the root's, or NULL for a writer */
-	struct bundle *writer;	 /* a writer's, or NULL for the root */
-	struct policy *policy;	 /* NULL: none, or it does not parse */
+	struct root_keys *keys;	   /* the root's, or NULL for a writer */
+	struct bundle *writer;	   /* a writer's, or NULL for the root */
+	struct policy *policy;	   /* NULL: none, or it does not parse */
 	struct registry *registry; /* NULL for a writer */
 };
 
@@ -64,7 +64,7 @@ void place_close(struct place *p);
 WUR int session_snapshot(struct session *s, struct place *p, struct snapshot **out);
 /* Commit, making the scope if it is not there, and raise the floor. A library error. */
 WUR int session_apply(struct session *s, struct place *p, const struct change *changes, size_t n,
-		struct apply_result *result);
+		      struct apply_result *result);
 /* Raise the floor to f. A library error. */
 WUR int session_accept(struct session *s, struct place *p, const struct floor *f);
 

@@ -40,7 +40,7 @@ void show_writer(const struct commit *c, const struct version *v, char out[SHOW_
 }
 
 static json_t *record_json(const struct scope *scope, const struct commit *c,
-		const struct record *rec)
+			   const struct record *rec)
 {
 	const struct version *v = &rec->versions[0];
 	json_t *o = json_object();
@@ -72,9 +72,9 @@ static void record_row(struct table *t, const struct commit *c, const struct rec
 	snprintf(size, sizeof(size), "%u", v->len);
 	snprintf(version, sizeof(version), "%llu", (unsigned long long)v->set_epoch);
 	show_writer(c, v, writer);
-	table_row(t, (const char *[]){ rec->name, record_type_str(rec->type), size, version,
-				     when_local(v->time / NS, updated),
-				     when_local(rec->expires, expires), writer });
+	table_row(t, (const char *[]){rec->name, record_type_str(rec->type), size, version,
+				      when_local(v->time / NS, updated),
+				      when_local(rec->expires, expires), writer});
 }
 
 struct list {
@@ -89,18 +89,19 @@ static int list_record(void *arg, const struct record *rec)
 	struct list *l = arg;
 
 	if (l->array)
-		return json_array_append_new(l->array, record_json(l->scope, l->commit, rec)) ? ERR_NOMEM
-											      : 0;
+		return json_array_append_new(l->array, record_json(l->scope, l->commit, rec))
+			       ? ERR_NOMEM
+			       : 0;
 	record_row(&l->table, l->commit, rec);
 	return 0;
 }
 
 static int show_list(struct session *s, struct place *p, bool json)
 {
-	static const char *const head[] = { "NAME", "TYPE", "SIZE", "VERSION", "UPDATED", "EXPIRES",
-		"WRITER" };
+	static const char *const head[] = {"NAME",    "TYPE",	 "SIZE",  "VERSION",
+					   "UPDATED", "EXPIRES", "WRITER"};
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
-	struct list l = { .scope = &p->scope, .array = json ? json_array() : NULL };
+	struct list l = {.scope = &p->scope, .array = json ? json_array() : NULL};
 	char text[SCOPE_STR];
 	int r = session_snapshot(s, p, &snap);
 
@@ -112,7 +113,8 @@ static int show_list(struct session *s, struct place *p, bool json)
 	if (r && r != ERR_NOENT) {
 		json_decref(l.array);
 		table_fini(&l.table);
-		return words_fail(&(struct words){ .doing = "list secrets of", .scope = &p->scope }, r);
+		return words_fail(&(struct words){.doing = "list secrets of", .scope = &p->scope},
+				  r);
 	}
 	if (json) {
 		table_fini(&l.table);
@@ -123,10 +125,11 @@ static int show_list(struct session *s, struct place *p, bool json)
 	else
 		r = table_print(&l.table);
 	table_fini(&l.table);
-	return r && r != ERR_NOENT ? words_fail(&(struct words){ .doing = "list secrets" }, r) : 0;
+	return r && r != ERR_NOENT ? words_fail(&(struct words){.doing = "list secrets"}, r) : 0;
 }
 
-static void print_record(const struct scope *scope, const struct commit *c, const struct record *rec)
+static void print_record(const struct scope *scope, const struct commit *c,
+			 const struct record *rec)
 {
 	const struct version *v = &rec->versions[0];
 	char text[SCOPE_STR], when[WHEN_SIZE], env[ENV_NAME_SIZE], writer[SHOW_WRITER];
@@ -144,7 +147,7 @@ static void print_record(const struct scope *scope, const struct commit *c, cons
 	printf("created:  %s\n", when_local(rec->created / NS, when));
 	printf("updated:  %s by %s\n", when_local(v->time / NS, when), writer);
 	printf("expires:  %s%s\n", rec->expires ? when_local(rec->expires, when) : "never",
-			rec->expires && rec->expires <= when_now() ? " (expired)" : "");
+	       rec->expires && rec->expires <= when_now() ? " (expired)" : "");
 }
 
 static int reveal(const struct secret *value)
@@ -163,8 +166,9 @@ static int show_one(struct session *s, struct place *p, const char *name, bool j
 {
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
 	SECRET_CLEANUP struct secret *value = NULL;
-	struct words w = { .doing = revealed ? "reveal secret" : "get secret", .name = name,
-		.scope = &p->scope };
+	struct words w = {.doing = revealed ? "reveal secret" : "get secret",
+			  .name = name,
+			  .scope = &p->scope};
 	char text[SCOPE_STR];
 	struct record rec;
 	json_t *o;
@@ -207,7 +211,7 @@ int show_secret(struct call *c)
 	if (!status && revealed && !name)
 		status = ui_usage(c, "--reveal needs the NAME of one secret");
 	if (!status && name && name_check(name)) {
-		words_fail(&(struct words){ .doing = "get secret" }, ERR_NAME);
+		words_fail(&(struct words){.doing = "get secret"}, ERR_NAME);
 		status = STATUS_USAGE;
 	}
 	if (!status)

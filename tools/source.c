@@ -13,17 +13,17 @@
 #include "words.h"
 
 #define GENERATE_DEFAULT 32
-#define GENERATE_MAX	 4096
+#define GENERATE_MAX 4096
 
 static const char alnum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 static const struct {
 	const char *name, *set;
 } alphabets[] = {
-	{ "alnum", alnum },
-	{ "hex", "0123456789abcdef" },
-	{ "digits", "0123456789" },
-	{ "base64url", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" },
+	{"alnum", alnum},
+	{"hex", "0123456789abcdef"},
+	{"digits", "0123456789"},
+	{"base64url", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"},
 };
 
 /* Moves the string out of argv, where `ps` shows it. */
@@ -75,7 +75,7 @@ static int generate(const struct call *c, size_t length, struct secret **out)
 		return ui_usage(c, "--alphabet needs two characters at least");
 	r = secret_alloc(length, out);
 	if (r)
-		return words_fail(&(struct words){ .doing = "generate a value" }, r);
+		return words_fail(&(struct words){.doing = "generate a value"}, r);
 	for (size_t i = 0; i < length; i++)
 		(*out)->data[i] = (uint8_t)set[randombytes_uniform(n)];
 	(*out)->len = length;
@@ -94,7 +94,8 @@ int source_find(const struct call *c, int index, struct source *out)
 	const char *file = call_flag(c, FLAG_FROM_FILE);
 	bool generated = call_has(c, FLAG_GENERATE);
 	bool dash = operand && strcmp(operand, "-") == 0;
-	bool length_given = generated && operand && is_number(operand) && !*call_flag(c, FLAG_GENERATE);
+	bool length_given =
+		generated && operand && is_number(operand) && !*call_flag(c, FLAG_GENERATE);
 	bool in_argv = value || (operand && !dash && !length_given);
 	int given = !!value + !!file + generated + (operand && !length_given);
 	size_t length = 0;
@@ -106,9 +107,10 @@ int source_find(const struct call *c, int index, struct source *out)
 	if (!r && operand && !dash && !length_given)
 		r = take_argv(operand, &out->value);
 	if (r)
-		return words_fail(&(struct words){ .doing = "take the value" }, r);
+		return words_fail(&(struct words){.doing = "take the value"}, r);
 	if (given > 1)
-		return ui_usage(c, "give the value once: as VALUE, --value, --from-file, - or --generate");
+		return ui_usage(
+			c, "give the value once: as VALUE, --value, --from-file, - or --generate");
 	if (call_has(c, FLAG_ALPHABET) && !generated)
 		return ui_usage(c, "--alphabet goes with --generate");
 	if (generated) {
@@ -154,7 +156,7 @@ static int read_prompt(const char *what, struct secret **out)
 		return STATUS_FAILED;
 	}
 	if (r)
-		return words_fail(&(struct words){ .doing = "read the value" }, r);
+		return words_fail(&(struct words){.doing = "read the value"}, r);
 	*out = value;
 	value = NULL;
 	return 0;
@@ -163,7 +165,7 @@ static int read_prompt(const char *what, struct secret **out)
 static int read_file(const char *path, struct secret **out)
 {
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
-	struct words w = { .doing = "read the value", .path = path ? path : "standard input" };
+	struct words w = {.doing = "read the value", .path = path ? path : "standard input"};
 	int r = fd < 0 ? ERR_IO : secret_read(fd, out);
 	int error = errno;
 

@@ -64,7 +64,7 @@ int ui_usage(const struct call *c, const char *fmt, ...)
 	va_end(ap);
 	if (cmd)
 		ui_hint("see: secretctl %s%s%s --help", cmd->verb, cmd->noun ? " " : "",
-				cmd->noun ? cmd->noun : "");
+			cmd->noun ? cmd->noun : "");
 	else
 		ui_hint("see: secretctl --help");
 	return STATUS_USAGE;
@@ -166,12 +166,12 @@ void ui_progress(const char *what, size_t done, size_t total)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (bar_shown && done < total &&
-			(now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < 50)
+	    (now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < 50)
 		return;
 	last = now;
 	full = (int)(done * (size_t)width / total);
-	fprintf(stderr, "\r\033[K%s [%.*s%*s] %zu/%zu", what, full, "##############################",
-			width - full, "", done, total);
+	fprintf(stderr, "\r\033[K%s [%.*s%*s] %zu/%zu", what, full,
+		"##############################", width - full, "", done, total);
 	fflush(stderr);
 	bar_shown = true;
 }

@@ -62,8 +62,9 @@ static int offset_parse(const char *s, bool *given, long *seconds)
 		return 0;
 	if (*s != '+' && *s != '-')
 		return ERR_FORMAT;
-	if ((sscanf(s + 1, "%2d:%2d%n", &h, &m, &used) != 2 && sscanf(s + 1, "%2d%2d%n", &h, &m, &used) != 2) ||
-			s[1 + used] || h > 23 || m > 59)
+	if ((sscanf(s + 1, "%2d:%2d%n", &h, &m, &used) != 2 &&
+	     sscanf(s + 1, "%2d%2d%n", &h, &m, &used) != 2) ||
+	    s[1 + used] || h > 23 || m > 59)
 		return ERR_FORMAT;
 	*seconds = (h * 60L + m) * 60;
 	if (*s == '-')

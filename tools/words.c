@@ -12,14 +12,15 @@
 const char *words_flags(const struct scope *s, char out[WORDS_FLAGS])
 {
 	snprintf(out, WORDS_FLAGS, "%s%s%s%s", s->project[0] ? " -p " : "", s->project,
-			s->domain[0] ? " -d " : "", s->domain);
+		 s->domain[0] ? " -d " : "", s->domain);
 	return out;
 }
 
 static void hint_io(const struct words *w, int error)
 {
 	if (error == EACCES || error == EPERM)
-		ui_hint("%s", geteuid() == 0 ? "see its owner and mode" : "run it as root, or with paths of your own");
+		ui_hint("%s", geteuid() == 0 ? "see its owner and mode"
+					     : "run it as root, or with paths of your own");
 	else if (error == ENOSPC || error == EDQUOT)
 		ui_hint("make room and run it again: what was there is whole");
 	else if (error == ENOENT && w->path)
@@ -39,7 +40,7 @@ static void hint(const struct words *w, int r)
 	case ERR_EXIST:
 		if (w->name)
 			ui_hint("to change it: secretctl update secret %s%s, or give --replace",
-					w->name, flags);
+				w->name, flags);
 		break;
 	case ERR_CONFLICT:
 		ui_hint("run it again");
@@ -59,7 +60,8 @@ static void hint(const struct words *w, int r)
 		ui_hint("up to two groups before it: group/KEY, group/version/KEY");
 		break;
 	case ERR_NOTDIR:
-		ui_hint("one path cannot be a secret and a group; see: secretctl get secret%s", flags);
+		ui_hint("one path cannot be a secret and a group; see: secretctl get secret%s",
+			flags);
 		break;
 	case ERR_TOOBIG:
 		ui_hint("a value holds 1 MiB at most");
