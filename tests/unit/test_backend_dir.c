@@ -64,6 +64,20 @@ int sync_file_range(int fd, off_t offset, off_t len, unsigned flags)
 	return call_fails() ? -1 : (int)syscall(SYS_sync_file_range, fd, offset, len, flags);
 }
 
+/* What somebody else does to a file after its size was asked and before it is read. */
+static const char *resize_path;
+static off_t resize_to;
+
+ssize_t read(int fd, void *data, size_t len)
+{
+	const char *path = resize_path;
+
+	resize_path = NULL;
+	if (path && truncate(path, resize_to) != 0)
+		return -1;
+	return syscall(SYS_read, fd, data, len);
+}
+
 static void fail_call(unsigned n)
 {
 	calls = after_failure = 0;
@@ -464,6 +478,23 @@ static void test_oversized(void **state)
 	assert_true(to.tv_sec - from.tv_sec <= 1);
 }
 
+static void test_resized_while_read(void **state)
+{
+	static const off_t sizes[] = {0, 4, 6, 4000};
+	struct backend *b = *state;
+	char key[BACKEND_KEY_SIZE];
+
+	object_key(1, key);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(put_one(b, key, "value"), 0);
+		resize_path = in_store(key);
+		resize_to = sizes[i];
+		assert_int_equal(get_error(b, key), ERR_AUTH);
+		assert_null(resize_path);
+		assert_int_equal(b->ops->delete (b, key), 0);
+	}
+}
+
 static void rewrite_forever(const char *path)
 {
 	static char data[3000];
@@ -800,6 +831,8 @@ static void test_watch_replaced(void **state)
 	assert_int_equal(rename("store/refs", "old"), 0);
 	assert_true(readable(fd));
 	b->ops->watch_clear(b);
+	b->ops->watch_clear(b); /* the end of the old watch is an event too */
+	assert_true(quiet(fd));
 	assert_int_equal(mkdir("store/refs", 0700), 0);
 	assert_true(readable(fd));
 	b->ops->watch_clear(b);
@@ -829,6 +862,7 @@ int main(void)
 		TEST(test_no_plain_file),
 		TEST(test_linked_directory),
 		TEST(test_oversized),
+		TEST(test_resized_while_read),
 		TEST(test_concurrent_rewrite),
 		TEST(test_swap),
 		TEST(test_swap_over_a_stray),
