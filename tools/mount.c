@@ -122,6 +122,12 @@ static int record(struct session *s, const struct plan *p)
 	}
 	if (!r && !m)
 		r = policy_edit_set(edit, section, NULL, NULL);
+	if (!m && (r == ERR_INVAL || r == ERR_TOOBIG)) {
+		policy_edit_close(edit);
+		ui_warn("the policy cannot name %s (no blanks, 190 bytes): the mount is not recorded",
+			p->path);
+		return 0;
+	}
 	if (!r && !m && p->scope.project[0])
 		r = policy_edit_set(edit, section, "project", p->scope.project);
 	if (!r && !m && p->scope.domain[0])
