@@ -370,8 +370,9 @@ static void test_edit_conflicts(void **state)
 	assert_int_equal(policy_edit_save(b, &e), ERR_CONFLICT);
 	read_back(f->path, got, sizeof(got));
 	assert_non_null(strstr(got, "mode = 0444"));
-	/* Rewritten in place, as an editor may do. */
-	write_file(f->path, "[project other]\n");
+	/* Rewritten in place and to the same length, as an editor may do. */
+	got[2] = 'F';
+	write_file(f->path, got);
 	assert_int_equal(policy_edit_set(a, "default", "mode", "0400"), 0);
 	assert_int_equal(policy_edit_save(a, &e), ERR_CONFLICT);
 	assert_int_equal(unlink(f->path), 0);
