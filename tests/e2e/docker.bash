@@ -44,6 +44,7 @@ docker_start() {
 docker_image() {
 	local root=$dir/docker/image a
 	mkdir -p "$root/bin" "$root/etc" "$root/tmp"
+	chmod 1777 "$root/tmp"
 	cp /bin/busybox "$root/bin/"
 	for a in $("$root/bin/busybox" --list); do
 		[[ $a == busybox ]] || ln -s busybox "$root/bin/$a"

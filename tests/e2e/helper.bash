@@ -151,7 +151,7 @@ mount_at() {
 	local path=$1
 	shift
 	mkdir -p "$path"
-	secretctl mount "$path" "$@" 3>&- 4>&-
+	secretctl mount "$path" "$@" >/dev/null 3>&- 4>&-
 	wait_for 10 is_mounted "$path" || fail "no mount at $path"
 }
 
