@@ -50,13 +50,19 @@ static uint64_t num(const json_t *o, const char *key)
 	return (uint64_t)json_integer_value(n);
 }
 
-static json_t *list(const json_t *o, const char *key)
+static const json_t *list(const json_t *o, const char *key)
 {
-	json_t *a = json_object_get(o, key);
+	const json_t *a = json_object_get(o, key);
 
 	assert_true(json_is_array(a));
 	assert_true(json_array_size(a) > 0);
 	return a;
+}
+
+/* NULL past the end. */
+static const json_t *item(const json_t *a, size_t i)
+{
+	return json_array_get(a, i);
 }
 
 static struct blob hex(const json_t *o, const char *key)
@@ -112,17 +118,15 @@ static struct backend *lay_out_store(const struct keyring *k)
 	BLOB_CLEANUP struct blob ref = hex(json_object_get(store(), "ref"), "sealed");
 	char key[BACKEND_KEY_SIZE];
 	struct backend *b;
-	json_t *o;
-	size_t i;
+	const json_t *o;
 
 	assert_int_equal(backend_dir_open("store", 1, &b), 0);
-	json_array_foreach(list(store(), "objects"), i, o)
-	{
+	for (size_t i = 0; (o = item(list(store(), "objects"), i)); i++) {
 		BLOB_CLEANUP struct blob id = hex(o, "id"), sealed = hex(o, "sealed");
-		struct backend_item item = {key, sealed.data, sealed.len};
+		struct backend_item put = {key, sealed.data, sealed.len};
 
 		backend_object_key(k->scope_id, id.data, key);
-		assert_int_equal(b->ops->put(b, &item, 1), 0);
+		assert_int_equal(b->ops->put(b, &put, 1), 0);
 	}
 	backend_ref_key(k->scope_id, key);
 	assert_int_equal(b->ops->swap(b, key, NULL, &ref), 0);
@@ -145,13 +149,11 @@ static enum object_kind kind_of(const json_t *o)
 
 static void check_ring(const json_t *o, struct keyring *k)
 {
-	json_t *g;
-	size_t i;
+	const json_t *g;
 
 	assert_hex(o, "base", k->base, sizeof(k->base));
 	assert_hex(o, "scope_id", k->scope_id, SCOPE_ID_SIZE);
-	json_array_foreach(list(o, "generations"), i, g)
-	{
+	for (size_t i = 0; (g = item(list(o, "generations"), i)); i++) {
 		const struct keyring_gen *gen;
 
 		assert_int_equal(keyring_at(k, (uint32_t)num(g, "gen"), &gen), 0);
@@ -176,13 +178,11 @@ static void test_root_keys(void **state)
 static void test_scope_keys(void **state)
 {
 	KEYS_CLEANUP struct root_keys *root = root_of_vectors();
-	json_t *o;
-	size_t i;
+	const json_t *o;
 
 	(void)state;
 	assert_int_equal(json_array_size(list(vectors, "scopes")), SCOPE_LEVELS);
-	json_array_foreach(list(vectors, "scopes"), i, o)
-	{
+	for (size_t i = 0; (o = item(list(vectors, "scopes"), i)); i++) {
 		KEYRING_CLEANUP struct keyring *k = NULL;
 		struct scope s;
 
@@ -206,12 +206,10 @@ static void test_registry_keys(void **state)
 
 static void test_padding(void **state)
 {
-	json_t *o;
-	size_t i;
+	const json_t *o;
 
 	(void)state;
-	json_array_foreach(list(vectors, "padded"), i, o)
-	{
+	for (size_t i = 0; (o = item(list(vectors, "padded"), i)); i++) {
 		size_t len = (size_t)json_integer_value(json_array_get(o, 0));
 		size_t want = (size_t)json_integer_value(json_array_get(o, 1));
 
@@ -253,14 +251,12 @@ static void check_envelope(struct keyring *k, enum object_kind kind, const json_
 static void test_envelopes(void **state)
 {
 	KEYRING_CLEANUP struct keyring *k = ring_of_store();
-	json_t *o;
-	size_t i;
+	const json_t *o;
 
 	(void)state;
 	check_envelope(k, OBJECT_REF, json_object_get(store(), "ref"));
 	check_envelope(k, OBJECT_FLOOR, json_object_get(store(), "floor"));
-	json_array_foreach(list(store(), "objects"), i, o)
-	{
+	for (size_t i = 0; (o = item(list(store(), "objects"), i)); i++) {
 		BLOB_CLEANUP struct blob sealed = hex(o, "sealed");
 		uint8_t id[HASH_SIZE];
 
@@ -273,12 +269,11 @@ static void test_envelopes(void **state)
 static void test_values(void **state)
 {
 	KEYRING_CLEANUP struct keyring *k = ring_of_store();
-	json_t *o;
-	size_t i, n = 0;
+	const json_t *o;
+	size_t n = 0;
 
 	(void)state;
-	json_array_foreach(list(store(), "objects"), i, o)
-	{
+	for (size_t i = 0; (o = item(list(store(), "objects"), i)); i++) {
 		SECRET_CLEANUP struct secret *value = NULL;
 		BLOB_CLEANUP struct blob sealed = hex(o, "sealed");
 		struct version v = {0};
@@ -318,8 +313,7 @@ static void check_latest(struct backend *b, struct keyring *k, struct snapshot *
 static void check_snapshot(struct backend *b, struct keyring *k, const struct floor *f)
 {
 	SNAPSHOT_CLEANUP struct snapshot *s = NULL;
-	json_t *o;
-	size_t i;
+	const json_t *o;
 
 	assert_int_equal(snapshot_open(b, k, f, &s), 0);
 	assert_hex(json_object_get(store(), "ref"), "body", s->commit.id, HASH_SIZE);
@@ -333,7 +327,8 @@ static void check_snapshot(struct backend *b, struct keyring *k, const struct fl
 	assert_string_equal(s->commit.grant.writers[1].name, "ci");
 	assert_int_equal(snapshot_load(b, k, s, NULL), 0);
 	assert_int_equal(snapshot_complete(b, k, s, NULL), 0);
-	json_array_foreach(list(store(), "latest"), i, o) check_latest(b, k, s, o);
+	for (size_t i = 0; (o = item(list(store(), "latest"), i)); i++)
+		check_latest(b, k, s, o);
 }
 
 static void write_state(const struct keyring *k)
