@@ -199,8 +199,8 @@ static void check_place(struct check *c, struct place *place)
 
 	memcpy(id, place->ring->scope_id, SCOPE_ID_SIZE);
 	ids_add(&c->seen, id);
-	c->place = place;
 	r = session_snapshot(c->s, place, &snap);
+	c->place = r ? NULL : place;
 	if (r == ERR_NOENT)
 		return; /* never made */
 	c->scopes++;
@@ -216,6 +216,7 @@ static void check_place(struct check *c, struct place *place)
 	find_strays(c);
 	free(c->known.id);
 	c->known = (struct ids){0};
+	c->place = NULL;
 }
 
 static int check_scope(void *arg, const struct scope *scope)
