@@ -26,13 +26,13 @@ static struct policy_decision decide_by_groups(const struct policy_access *a,
 		n = -1;
 	}
 	/*
-	 * Unknown groups (the caller is gone, or outside this pid namespace) are none, which can only
-	 * narrow, but for a group that is denied.
+	 * Unknown groups (the caller is gone, or outside this pid namespace) could be a group that is
+	 * denied, or one whose mode bits allow less than those of others.
 	 */
-	if (n < 0 && a->deny)
+	if (n < 0)
 		d = (struct policy_decision){POLICY_DENY, a->line, "groups unknown"};
 	else
-		d = policy_decide(a, c->uid, c->gid, groups, n > 0 ? (size_t)n : 0);
+		d = policy_decide(a, c->uid, c->gid, groups, (size_t)n);
 	free(many);
 	return d;
 }

@@ -12,6 +12,7 @@ struct rules {
 	struct stat stat; /* all zero: there is no file */
 	struct policy *policy;
 	struct policy_mount mount; /* borrows from policy */
+	uid_t fallback_owner;
 };
 
 static void stat_file(const char *path, struct stat *st)
@@ -59,10 +60,7 @@ int rules_load(const char *path, const char *mountpoint, uid_t fallback_owner, b
 	}
 	m = policy_mount_at(p, mountpoint);
 	r->mount = m ? *m : (struct policy_mount){.path = "", .bundle = ""};
-	if (!r->mount.has_owner) {
-		r->mount.has_owner = true;
-		r->mount.owner = fallback_owner;
-	}
+	r->fallback_owner = fallback_owner;
 	r->policy = p;
 	p = NULL;
 	*out = r;
@@ -98,4 +96,6 @@ void rules_access(const struct rules *r, const struct scope *scope, const char *
 		  struct policy_access *out)
 {
 	policy_access(r->policy, scope, name, &r->mount, out);
+	if (!out->has_owner)
+		out->owner = r->fallback_owner;
 }

@@ -78,6 +78,7 @@ void policy_access(const struct policy *p, const struct scope *secret_scope, con
 	take_mount(&a, &open, m);
 	id = (struct policy_id){.kind = POLICY_DEFAULT, .name = ""};
 	take(&a, &open, policy_find(p, &id));
+	a.has_owner = !(open & POLICY_KEY_OWNER);
 	*out = a;
 }
 
