@@ -12,7 +12,6 @@ struct rules {
 	struct stat stat; /* all zero: there is no file */
 	struct policy *policy;
 	struct policy_mount mount; /* borrows from policy */
-	uid_t fallback_owner;
 };
 
 static void stat_file(const char *path, struct stat *st)
@@ -60,7 +59,9 @@ int rules_load(const char *path, const char *mountpoint, uid_t fallback_owner, b
 	}
 	m = policy_mount_at(p, mountpoint);
 	r->mount = m ? *m : (struct policy_mount){.path = "", .bundle = ""};
-	r->fallback_owner = fallback_owner;
+	if (!r->mount.has_owner)
+		r->mount.owner =
+			fallback_owner; /* of directories, and of files if nobody else is named */
 	r->policy = p;
 	p = NULL;
 	*out = r;
@@ -97,5 +98,5 @@ void rules_access(const struct rules *r, const struct scope *scope, const char *
 {
 	policy_access(r->policy, scope, name, &r->mount, out);
 	if (!out->has_owner)
-		out->owner = r->fallback_owner;
+		out->owner = r->mount.owner;
 }
