@@ -8,6 +8,9 @@
 #include "object.h"
 
 #define SIGNATURE crypto_sign_BYTES
+/* A writer that dates a commit far ahead ages what expires; it shall not wrap the time that later
+ * commits must not fall behind. */
+#define TIME_MAX (UINT64_MAX / 4) /* the year 2116 */
 #define LIST_MAX (1u << 20) /* entries of a list in a commit; OBJECT_MAX bounds it far below */
 
 void commit_init(struct commit *c)
@@ -145,7 +148,7 @@ static int parse_body(struct commit *c, const uint8_t *body, size_t len)
 		err = take_retired(&r, c);
 	if (err < 0)
 		return err;
-	if (!reader_done(&r) || c->epoch == 0 || c->swept >= c->epoch)
+	if (!reader_done(&r) || c->epoch == 0 || c->swept >= c->epoch || c->time > TIME_MAX)
 		return ERR_AUTH;
 	if (c->epoch == 1)
 		return c->jump_epoch == 0 && sodium_is_zero(c->prev, HASH_SIZE) ? 0 : ERR_AUTH;
@@ -280,8 +283,12 @@ int commit_follow(struct backend *b, struct keyring *k, const struct commit *tip
 		  struct commit *child)
 {
 	uint64_t now = now_ns();
-	int r = set_jump(b, k, tip, child);
+	int r;
 
+	/* Only a writer that lies gets so far; on top of it nothing could be read any more. */
+	if (tip->epoch == UINT64_MAX || tip->time == UINT64_MAX)
+		return ERR_AUTH;
+	r = set_jump(b, k, tip, child);
 	if (r == 0)
 		r = grant_copy(&tip->grant, &child->grant);
 	if (r < 0)
