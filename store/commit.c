@@ -286,7 +286,7 @@ int commit_follow(struct backend *b, struct keyring *k, const struct commit *tip
 	int r;
 
 	/* Only a writer that lies gets so far; on top of it nothing could be read any more. */
-	if (tip->epoch == UINT64_MAX || tip->time == UINT64_MAX)
+	if (tip->epoch == UINT64_MAX || tip->time >= TIME_MAX)
 		return ERR_AUTH;
 	r = set_jump(b, k, tip, child);
 	if (r == 0)

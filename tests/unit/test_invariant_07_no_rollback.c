@@ -327,6 +327,30 @@ static void numbers_that_lie(void **state)
 	liar_fini(&x);
 }
 
+/* Times likewise. */
+static void times_that_lie(void **state)
+{
+	const uint64_t times[] = {0,
+				  UINT64_MAX / 4 - 1,
+				  UINT64_MAX / 4,
+				  UINT64_MAX / 4 + 1,
+				  UINT64_MAX / 2,
+				  UINT64_MAX - 1,
+				  UINT64_MAX};
+	struct liar x;
+
+	liar_init(*state, &x);
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		x.next.time = times[i];
+		publish(&x);
+		refused(open_with(x.p.f->b, x.p.reader, &x.p.floors[20]));
+		for (int more = 0; more < 3; more++)
+			if (fixture_set(x.p.f->b, x.p.admin, NULL, "token", "on top", NULL) == 0)
+				ok(open_with(x.p.f->b, x.p.reader, NULL));
+	}
+	liar_fini(&x);
+}
+
 /* --- grants and discontinuity ------------------------------------------------------------------------------------------ */
 
 /* Floors across changes of the grant: neither the old grant nor the old commits come back. */
@@ -491,6 +515,7 @@ int main(void)
 		in_memory(an_old_ref_signed_on_a_hundred_times),
 		in_memory(a_jump_that_lies),
 		in_memory(numbers_that_lie),
+		in_memory(times_that_lie),
 		in_memory(across_grants),
 		in_memory(a_restored_backup),
 		in_memory(a_discontinuity_for_another_history),
