@@ -157,8 +157,10 @@ static int change(struct backend *b, const struct root_keys *root, const char *s
 		return r;
 	opt.floor = &floor;
 	r = apply_changes(b, k, &opt, changes, n, &result);
-	if (r == 0 && state_dir)
-		r = floor_store(state_dir, k, &result.floor);
+	/* Done is done: a floor that cannot be stored now is stored by the next to open the registry,
+	 * or stops that one. */
+	if (r == 0 && state_dir && floor_store(state_dir, k, &result.floor) < 0)
+		return 0;
 	return r;
 }
 

@@ -309,5 +309,12 @@ int session_apply(struct session *s, struct place *p, const struct change *chang
 		r = ensure_scope(s, p);
 	if (!r)
 		r = apply_changes(s->backend, p->ring, &options, changes, n, result);
-	return r ? r : session_accept(s, p, &result->floor);
+	if (r)
+		return r;
+	/* What is committed is done: the next command that reads the scope records it. */
+	r = session_accept(s, p, &result->floor);
+	if (r)
+		ui_warn("it is done, but could not be recorded in %s: %s", s->paths[PATH_STATE],
+			err_str(r));
+	return 0;
 }
