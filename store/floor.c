@@ -98,6 +98,22 @@ static int read_state(const char *file, struct blob *out)
 	return 0;
 }
 
+/* Is the generation that sealed states in the clear older than all that this ring holds? */
+static bool superseded(const struct keyring *k, const struct blob *sealed)
+{
+	struct reader r = reader_of(sealed->data, sealed->len);
+	uint32_t gen = take_u32(&r), oldest = UINT32_MAX;
+
+	for (size_t i = 0; i < KEYRING_GENS; i++)
+		if (k->gens[i].gen && k->gens[i].gen < oldest)
+			oldest = k->gens[i].gen;
+	return !r.failed && gen < oldest;
+}
+
+/*
+ * ERR_NOENT also for a state of a generation gone by: whoever made this ring had seen later ones, and
+ * the floor that came with it says so.  ERR_GENERATION: it is of one still to come.
+ */
 static int load(const char *file, struct keyring *k, struct floor *f)
 {
 	BLOB_CLEANUP struct blob sealed = {0}, body = {0};
@@ -108,6 +124,8 @@ static int load(const char *file, struct keyring *k, struct floor *f)
 
 	if (r == 0)
 		r = object_open(k, OBJECT_FLOOR, &sealed, &body, &gen);
+	if (r == ERR_GENERATION && superseded(k, &sealed))
+		r = ERR_NOENT;
 	if (r < 0)
 		return r;
 	in = reader_of(body.data, body.len);
@@ -141,8 +159,9 @@ static int save(const char *file, struct keyring *k, const struct floor *new)
 	struct floor old = {0};
 	int r = load(file, k, &old);
 
-	/* A state under an older generation than this ring still holds is older than this. */
-	if (r < 0 && r != ERR_NOENT && r != ERR_GENERATION)
+	if (r == ERR_GENERATION)
+		return 0; /* a later one, of a party that was re-minted before us */
+	if (r < 0 && r != ERR_NOENT)
 		return r;
 	if (!later(new, &old))
 		return 0;

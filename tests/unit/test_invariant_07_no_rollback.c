@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "object.h"
+#include "rotate.h"
 
 #define HISTORY 24
 
@@ -425,6 +426,42 @@ static void a_restored_backup(void **state)
 	past_fini(&p);
 }
 
+/*
+ * A state left behind by a mount that slept through a rotation does not keep its new bundle out, and
+ * one that still runs on the old bundle does not put it back.
+ */
+static void a_state_of_another_generation(void **state)
+{
+	struct fixture *f = *state;
+	BUNDLE_CLEANUP struct bundle *new = NULL;
+	struct apply_result result;
+	struct floor floor = {0};
+	struct past p;
+
+	past_init(f, &p);
+	ok(floor_store("mount", p.reader, &p.floors[HISTORY - 1]));
+	ok(rotate_begin(f->b, p.admin, NULL, &result));
+	ok(rotate_finish(f->b, p.admin, NULL, &result));
+	ok(fixture_set_many(f->b, p.admin, NULL, "token", 3, NULL));
+	new = fixture_reader(f, "alpha", "development", NULL);
+	assert_int_equal(new->rings[3]->gens[0].gen, 2);
+	assert_int_equal(new->rings[3]->gens[1].gen, 0);
+
+	floor = new->floors[3];
+	ok(floor_load("mount", new->rings[3], &floor));
+	assert_memory_equal(floor.id, new->floors[3].id, HASH_SIZE);
+	ok(open_with(f->b, new->rings[3], &floor));
+	floor.gen = 2;
+	ok(floor_store("mount", new->rings[3], &floor));
+
+	ok(floor_store("mount", p.reader, &p.floors[HISTORY - 1]));
+	floor = (struct floor){0};
+	ok(floor_load("mount", new->rings[3], &floor));
+	assert_memory_equal(floor.id, new->floors[3].id, HASH_SIZE);
+	fails(ERR_GENERATION, floor_load("mount", p.reader, &floor));
+	past_fini(&p);
+}
+
 /* The root's discontinuity, granted writers included, on a history that it does not name. */
 static void a_discontinuity_for_another_history(void **state)
 {
@@ -518,6 +555,7 @@ int main(void)
 		in_memory(times_that_lie),
 		in_memory(across_grants),
 		in_memory(a_restored_backup),
+		in_memory(a_state_of_another_generation),
 		in_memory(a_discontinuity_for_another_history),
 		in_memory(a_discontinuity_of_ones_own),
 	};
