@@ -43,6 +43,20 @@ enum flag {
 	FLAG_OWNER,
 	FLAG_OPTIONS,
 	FLAG_LAZY,
+	FLAG_ALL,
+	FLAG_EXPIRING,
+	FLAG_TO,
+	FLAG_TO_PROJECT,
+	FLAG_TO_DOMAIN,
+	FLAG_TO_ORGANIZATION,
+	FLAG_UID,
+	FLAG_GID,
+	FLAG_EVERYONE,
+	FLAG_REMOVE,
+	FLAG_DRAFT,
+	FLAG_SECRET,
+	FLAG_SET_ENV,
+	FLAG_BUNDLE,
 	FLAGS,
 };
 #define FLAG_END 255
@@ -115,5 +129,15 @@ int bundle_cmd_delete(struct call *c);
 int mount_run(struct call *c);
 int umount_run(struct call *c);
 int check_run(struct call *c);
+int history_run(struct call *c);
+int rollback_run(struct call *c);
+int transfer_copy(struct call *c);
+int transfer_move(struct call *c);
+int access_cmd_run(struct call *c);
+int explain_run(struct call *c);
+int writer_cmd_create(struct call *c);
+int writer_cmd_get(struct call *c);
+int writer_cmd_delete(struct call *c);
+int run_run(struct call *c);
 
 #endif

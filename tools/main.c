@@ -2,36 +2,19 @@
 /*
  * secretctl - the admin's tool.
  */
-#include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "command.h"
+#include "harden.h"
 #include "json.h"
 #include "ui.h"
-
-/* No core, no debugger, no group-writable file; a closed pipe is an error and not an end. */
-static int harden(void)
-{
-	const struct rlimit none = {0, 0};
-
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
-	umask(022);
-	signal(SIGPIPE, SIG_IGN);
-	json_init();
-	return sodium_init() < 0 ? -1 : 0;
-}
 
 int main(int argc, char **argv)
 {
 	struct call call;
 	int status;
 
+	json_init();
 	if (harden()) {
 		ui_error("the cryptographic library does not start");
 		return STATUS_FAILED;

@@ -175,3 +175,29 @@ void scopes_say_where(struct session *s, const struct scope *not_here, const cha
 	if (!w.found)
 		ui_hint("no other scope has it either");
 }
+
+int scopes_find(struct session *s, struct place *p, const char *name, struct snapshot **snap,
+		struct record *rec)
+{
+	const struct command *cmd = s->call->command;
+	SNAPSHOT_CLEANUP struct snapshot *found = NULL;
+	char doing[64], text[SCOPE_STR];
+	int r = session_snapshot(s, p, &found);
+
+	if (!r)
+		r = snapshot_find(s->backend, p->ring, found, name, rec);
+	if (r == ERR_NOENT) {
+		ui_error("there is no secret %s in (%s)", name, scope_str(&p->scope, text));
+		scopes_say_where(s, &p->scope, name);
+		return STATUS_FAILED;
+	}
+	if (r) {
+		snprintf(doing, sizeof(doing), "%s%s%s", cmd->verb, cmd->noun ? " " : "",
+			 cmd->noun ? cmd->noun : "");
+		return words_fail(&(struct words){.doing = doing, .name = name, .scope = &p->scope},
+				  r);
+	}
+	*snap = found;
+	found = NULL;
+	return 0;
+}

@@ -22,4 +22,8 @@ int scopes_declare(struct session *s, const char *project, const char *domain);
 /* Says in which other scopes the name stands, or that it stands in none. */
 void scopes_say_where(struct session *s, const struct scope *not_here, const char *name);
 
+/* The newest state and the record of that name, or what is wrong, said. Exit status. */
+int scopes_find(struct session *s, struct place *p, const char *name, struct snapshot **snap,
+		struct record *rec);
+
 #endif

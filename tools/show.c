@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * get secret: the list of one scope, or one secret of it.
+ * get secret NAME: one secret of one scope.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "list.h"
 #include "name.h"
 #include "scopes.h"
 #include "session.h"
 #include "show.h"
-#include "table.h"
 #include "ui.h"
 #include "value.h"
 #include "when.h"
@@ -39,8 +39,7 @@ void show_writer(const struct commit *c, const struct version *v, char out[SHOW_
 		sodium_bin2hex(out, SHOW_WRITER, v->writer, sizeof(v->writer));
 }
 
-static json_t *record_json(const struct scope *scope, const struct commit *c,
-			   const struct record *rec)
+json_t *show_record(const struct scope *scope, const struct commit *c, const struct record *rec)
 {
 	const struct version *v = &rec->versions[0];
 	json_t *o = json_object();
@@ -62,70 +61,6 @@ static json_t *record_json(const struct scope *scope, const struct commit *c,
 	json_object_set_new(o, "expires", json_time(rec->expires));
 	json_object_set_new(o, "writer", json_string(writer));
 	return o;
-}
-
-static void record_row(struct table *t, const struct commit *c, const struct record *rec)
-{
-	const struct version *v = &rec->versions[0];
-	char size[16], version[24], updated[WHEN_SIZE], expires[WHEN_SIZE], writer[SHOW_WRITER];
-
-	snprintf(size, sizeof(size), "%u", v->len);
-	snprintf(version, sizeof(version), "%llu", (unsigned long long)v->set_epoch);
-	show_writer(c, v, writer);
-	table_row(t, (const char *[]){rec->name, record_type_str(rec->type), size, version,
-				      when_local(v->time / NS, updated),
-				      when_local(rec->expires, expires), writer});
-}
-
-struct list {
-	const struct scope *scope;
-	const struct commit *commit;
-	json_t *array; /* or NULL */
-	struct table table;
-};
-
-static int list_record(void *arg, const struct record *rec)
-{
-	struct list *l = arg;
-
-	if (l->array)
-		return json_array_append_new(l->array, record_json(l->scope, l->commit, rec))
-			       ? ERR_NOMEM
-			       : 0;
-	record_row(&l->table, l->commit, rec);
-	return 0;
-}
-
-static int show_list(struct session *s, struct place *p, bool json)
-{
-	static const char *const head[] = {"NAME",    "TYPE",	 "SIZE",  "VERSION",
-					   "UPDATED", "EXPIRES", "WRITER"};
-	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
-	struct list l = {.scope = &p->scope, .array = json ? json_array() : NULL};
-	char text[SCOPE_STR];
-	int r = session_snapshot(s, p, &snap);
-
-	table_init(&l.table, 7, head);
-	if (!r) {
-		l.commit = &snap->commit;
-		r = snapshot_each(s->backend, p->ring, snap, list_record, &l);
-	}
-	if (r && r != ERR_NOENT) {
-		json_decref(l.array);
-		table_fini(&l.table);
-		return words_fail(&(struct words){.doing = "list secrets of", .scope = &p->scope},
-				  r);
-	}
-	if (json) {
-		table_fini(&l.table);
-		return json_print(l.array);
-	}
-	if (l.table.rows == 1)
-		ui_error("no secret is in (%s)", scope_str(&p->scope, text));
-	else
-		r = table_print(&l.table);
-	table_fini(&l.table);
-	return r && r != ERR_NOENT ? words_fail(&(struct words){.doing = "list secrets"}, r) : 0;
 }
 
 static void print_record(const struct scope *scope, const struct commit *c,
@@ -166,23 +101,14 @@ static int show_one(struct session *s, struct place *p, const char *name, bool j
 {
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
 	SECRET_CLEANUP struct secret *value = NULL;
-	struct words w = {.doing = revealed ? "reveal secret" : "get secret",
-			  .name = name,
-			  .scope = &p->scope};
-	char text[SCOPE_STR];
+	struct words w = {.doing = "reveal secret", .name = name, .scope = &p->scope};
 	struct record rec;
 	json_t *o;
-	int r = session_snapshot(s, p, &snap);
+	int r, status = scopes_find(s, p, name, &snap, &rec);
 
-	if (!r)
-		r = snapshot_find(s->backend, p->ring, snap, name, &rec);
-	if (r == ERR_NOENT) {
-		ui_error("there is no secret %s in (%s)", name, scope_str(&p->scope, text));
-		scopes_say_where(s, &p->scope, name);
-		return STATUS_FAILED;
-	}
-	if (!r && revealed)
-		r = value_get(s->backend, p->ring, &rec.versions[0], rec.name, &value);
+	if (status)
+		return status;
+	r = revealed ? value_get(s->backend, p->ring, &rec.versions[0], rec.name, &value) : 0;
 	if (r)
 		return words_fail(&w, r);
 	if (!json && revealed)
@@ -191,7 +117,7 @@ static int show_one(struct session *s, struct place *p, const char *name, bool j
 		print_record(&p->scope, &snap->commit, &rec);
 		return 0;
 	}
-	o = record_json(&p->scope, &snap->commit, &rec);
+	o = show_record(&p->scope, &snap->commit, &rec);
 	if (revealed && json_put_value(o, value)) {
 		json_decref(o);
 		return words_fail(&w, ERR_NOMEM);
@@ -204,13 +130,15 @@ int show_secret(struct call *c)
 	SESSION_CLEANUP struct session s = {0};
 	PLACE_CLEANUP struct place place = {0};
 	const char *name = c->argc ? c->argv[0] : NULL;
-	struct scope scope;
 	bool json, revealed = call_has(c, FLAG_REVEAL);
+	struct scope scope;
 	int status = show_format(c, &json);
 
-	if (!status && revealed && !name)
-		status = ui_usage(c, "--reveal needs the NAME of one secret");
-	if (!status && name && name_check(name)) {
+	if (!name)
+		return status ? status : list_run(c, json);
+	if (!status && (call_has(c, FLAG_ALL) || call_has(c, FLAG_EXPIRING)))
+		status = ui_usage(c, "--all and --expiring are for a list, not for one NAME");
+	if (!status && name_check(name)) {
 		words_fail(&(struct words){.doing = "get secret"}, ERR_NAME);
 		status = STATUS_USAGE;
 	}
@@ -220,7 +148,5 @@ int show_secret(struct call *c)
 		status = scopes_require(&s, &scope, false);
 	if (!status)
 		status = session_place(&s, &scope, &place);
-	if (status)
-		return status;
-	return name ? show_one(&s, &place, name, json, revealed) : show_list(&s, &place, json);
+	return status ? status : show_one(&s, &place, name, json, revealed);
 }
