@@ -75,19 +75,32 @@ const struct scope *load_scopes(const struct load *l)
 	return l->scopes;
 }
 
+/*
+ * Is s fresh by the bundle's floor and by the state's?  Not only by the later of them: a bundle minted
+ * by somebody who was shown a fork is later than the state, and on another branch.  Once a view has
+ * been accepted it descends from both, and its commit is the floor.
+ */
+static int check_floors(struct load *l, size_t i, const struct snapshot *s)
+{
+	struct keyring *ring = l->bundle->rings[i];
+	struct floor state = {0};
+	int r = floor_check(l->backend, ring, &l->floors[i], &s->commit);
+
+	if (r == 0 && l->state_dir)
+		r = floor_load(l->state_dir, ring, &state);
+	return r == 0 ? floor_check(l->backend, ring, &state, &s->commit) : r;
+}
+
 /* The newest state of scope i, verified; *out is NULL when it is the accepted one. */
 static int load_scope(struct load *l, size_t i, struct snapshot **out)
 {
 	SNAPSHOT_CLEANUP struct snapshot *s = NULL;
 	struct keyring *ring = l->bundle->rings[i];
 	const struct snapshot *prev = l->accepted[i];
-	struct floor floor = l->floors[i];
-	int r = 0;
+	int r = snapshot_open(l->backend, ring, NULL, &s);
 
-	if (l->state_dir)
-		r = floor_load(l->state_dir, ring, &floor);
 	if (r == 0)
-		r = snapshot_open(l->backend, ring, &floor, &s);
+		r = check_floors(l, i, s);
 	if (r < 0)
 		return r;
 	if (prev && memcmp(prev->commit.id, s->commit.id, HASH_SIZE) == 0) {
