@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Invariant 6: a missing narrow scope never exposes a broader value.  What the library owes to it: no
- * way of taking a scope away, or a part of one, reads as "there is nothing in it", and none lets the
- * admin's tools make it anew by the way.  The mount's part is in tests/e2e.
+ * Invariant 6: a missing narrow scope never exposes a broader value.  No way of taking a scope away, or
+ * a part of one, reads as "there is nothing in it"; a mount gets no view then, or keeps its last one;
+ * and none lets the admin's tools make the scope anew by the way.
  */
 #include "fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "load.h"
 
 static const char *const scopes[SCOPE_LEVELS][2] = {
 	{"", ""}, {"", "development"}, {"alpha", ""}, {"alpha", "development"}};
@@ -17,6 +19,8 @@ struct mount {
 	struct fixture *f;
 	struct bundle *bundle;
 	struct backend *whole;
+	struct load *running; /* a daemon's, that has a view */
+	struct view *view;    /* its last */
 };
 
 static void mount_init(struct fixture *f, struct mount *m)
@@ -32,10 +36,15 @@ static void mount_init(struct fixture *f, struct mount *m)
 	ok(fixture_read_all(f->b, m->bundle, NULL, &text));
 	assert_non_null(strstr(text, "project+domain"));
 	free(text);
+	ok(load_open(f->b, m->bundle, NULL, &m->running));
+	ok(load_view(m->running, &m->view, &(struct load_error){0}));
+	assert_int_equal(view_find(m->view, "token")->level, SCOPE_PROJECT_DOMAIN);
 }
 
 static void mount_fini(struct mount *m)
 {
+	view_unref(m->view);
+	load_close(m->running);
 	bundle_free(m->bundle);
 	backend_close(m->whole);
 }
@@ -45,12 +54,29 @@ static void ref_of(const struct mount *m, int level, char *key)
 	backend_ref_key(m->bundle->rings[level]->scope_id, key);
 }
 
+/* A mount that starts now: no view at all, however little is missing.  One that runs: nothing new. */
 static int read_mount(struct mount *m)
 {
+	struct load *starting;
+	struct view *view = NULL;
+	struct load_error e = {0};
 	char *text = NULL;
-	int r = fixture_read_all(m->f->b, m->bundle, NULL, &text);
+	int r = fixture_read_all(m->f->b, m->bundle, NULL, &text), by_load;
 
 	free(text);
+	ok(load_open(m->f->b, m->bundle, NULL, &starting));
+	by_load = load_view(starting, &view, &e);
+	load_close(starting);
+	assert_int_equal(by_load < 0, r < 0);
+	assert_true(r == 0 || !view);
+	view_unref(view);
+
+	view = NULL;
+	if (load_view(m->running, &view, &e) == 0 && view) {
+		assert_non_null(view_find(view, "token"));
+		assert_int_equal(view_find(view, "token")->level, SCOPE_PROJECT_DOMAIN);
+	}
+	view_unref(view);
 	return r;
 }
 
@@ -120,7 +146,8 @@ static void any_object_deleted(void **state)
 		memory_remove(m.f->b, key);
 		refusals += read_mount(&m) < 0;
 	}
-	/* A ref, a commit, a page and a value of each scope; their first commits are not needed. */
+	/* A ref, a commit, a page and a value of each scope; first commits and the registry are not
+	 * needed. */
 	assert_int_equal(refusals, 4 * SCOPE_LEVELS);
 	mount_fini(&m);
 }
@@ -164,6 +191,33 @@ static void a_scope_put_back_to_nothing(void **state)
 	}
 	fails(ERR_STALE, read_mount(&m));
 	backend_close(first);
+	mount_fini(&m);
+}
+
+/* A mount that runs serves what it had, to the letter, through all of this and after. */
+static void a_running_mount_keeps_its_view(void **state)
+{
+	struct load_error e = {0};
+	struct view *view = NULL;
+	char key[BACKEND_KEY_SIZE], scope[SCOPE_STR];
+	struct mount m;
+
+	mount_init(*state, &m);
+	for (int i = 0; i < SCOPE_LEVELS; i++) {
+		memory_restore(m.f->b, m.whole);
+		ref_of(&m, i, key);
+		memory_remove(m.f->b, key);
+		fails(ERR_NOENT, load_view(m.running, &view, &e));
+		assert_null(view);
+		assert_int_equal(scope_level(&e.scope), i); /* and it says which */
+		assert_true(strlen(scope_str(&e.scope, scope)) > 0);
+	}
+	/* A change of another scope meanwhile is not half adopted. */
+	fixture_put(m.f, "", "", "token", "news of the organization");
+	fails(ERR_NOENT, load_view(m.running, &view, &e));
+	memory_restore(m.f->b, m.whole);
+	ok(load_view(m.running, &view, &e));
+	assert_null(view); /* nothing has changed since the last one */
 	mount_fini(&m);
 }
 
@@ -236,6 +290,7 @@ int main(void)
 		in_memory(any_object_deleted),
 		in_memory(a_scope_deleted),
 		in_memory(a_scope_put_back_to_nothing),
+		in_memory(a_running_mount_keeps_its_view),
 		in_memory(minting_does_not_paper_over_it),
 		in_memory(a_scope_made_anew_is_another),
 		in_memory(a_lost_registry_is_not_made_anew),
