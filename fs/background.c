@@ -39,6 +39,17 @@ static int wait_for_child(pid_t pid, int pipe_fd)
 	return 1;
 }
 
+/* Whoever waits for the other end of a descriptor that was left open to us would wait for good. */
+static int keep_only(int fd)
+{
+	const int kept = STDERR_FILENO + 1;
+
+	if (fd != kept && dup3(fd, kept, O_CLOEXEC) < 0)
+		return fd;
+	close_range((unsigned)kept + 1, ~0u, 0);
+	return kept;
+}
+
 bool background_start(int *status)
 {
 	int pair[2];
@@ -54,8 +65,7 @@ bool background_start(int *status)
 		*status = wait_for_child(pid, pair[0]);
 		return false;
 	}
-	close(pair[0]);
-	ready_pipe = pair[1];
+	ready_pipe = keep_only(pair[1]);
 	setsid();
 	return true;
 }

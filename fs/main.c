@@ -139,10 +139,11 @@ static bool choose_allow_other(struct start *st)
 	return true;
 }
 
-static void open_log(const struct start *st, bool background)
+/* Until it serves, who started it reads standard error. */
+static void open_log(const struct start *st, bool serving)
 {
 	const struct log_options l = {
-		.syslog = st->o.log_given ? st->o.log_syslog : background,
+		.syslog = serving && (st->o.log_given ? st->o.log_syslog : !st->o.foreground),
 		.json = st->o.log_json,
 		.debug = st->o.debug,
 	};
@@ -317,6 +318,7 @@ static void ready(void *arg)
 	const struct bundle *b = st->server.bundle;
 	char scope[SCOPE_STR], status[SCOPE_STR + 64];
 
+	open_log(st, true);
 	log_say(LOGGED_INFO, "%s: %u secrets, %s", st->mountpoint, view_secrets(st->server.view),
 		scope_str(&b->scope, scope));
 	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %u secrets, %s",
@@ -411,7 +413,7 @@ int main(int argc, char **argv)
 		goto out;
 	if (!st.o.foreground && !background_start(&status))
 		goto out;
-	open_log(&st, !st.o.foreground);
+	open_log(&st, false);
 	status = serve(&st);
 	server_close(&st.server);
 out:
