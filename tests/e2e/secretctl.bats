@@ -174,16 +174,17 @@ reveal() { secretctl get secret "$@" --reveal; }
 		set timeout 20
 		spawn -noecho sh
 		send "PS1='ready> '; stty -a | grep -o '.echo '\r"
-		expect -re {\n echo }
+		expect -re { echo \r}
 		send "secretctl create secret K\r"
 		expect "Value of K (organization): "
 		send "half a val\x03"
 		expect "ready> "
 		send "echo status \$?\r"
 		expect "status 130"
+		expect "ready> "
 		send "stty -a | grep -o '.echo '\r"
 		expect {
-			-re {\n echo } {}
+			-re { echo \r} {}
 			timeout { exit 1 }
 		}
 		send "exit\r"
