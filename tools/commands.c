@@ -65,11 +65,26 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_SET_ENV] = {"env", 0, ARG_REQUIRED, "K=V", "set a variable that is no secret", true},
 	[FLAG_BUNDLE] = {"bundle", 0, ARG_REQUIRED, "FILE", "read with the keys of this bundle",
 			 false},
+	[FLAG_REGISTRY] = {"registry", 0, ARG_REQUIRED, "HOST",
+			   "image_pull: the registry of --username and --password", false},
+	[FLAG_USERNAME] = {"username", 0, ARG_REQUIRED, "NAME", "image_pull: the user there",
+			   false},
+	[FLAG_PASSWORD] = {"password", 0, ARG_REQUIRED, "V",
+			   "image_pull: the password; without it a terminal is asked", false},
+	[FLAG_FROM_DOCKER_CONFIG] = {"from-docker-config", 0, ARG_NONE, NULL,
+				     "image_pull: take the logins of ~/.docker/config.json", false},
+	[FLAG_DOCKER_CONFIG_PATH] = {"docker-config-path", 0, ARG_REQUIRED, "FILE",
+				     "image_pull: take the logins of this file", false},
+	[FLAG_REGISTRIES] = {"registries", 0, ARG_REQUIRED, "HOST,...",
+			     "image_pull: of that file only these registries", true},
 };
 
 #define LIST(...) ((const unsigned char[]){__VA_ARGS__, FLAG_END})
 #define SCOPE FLAG_PROJECT, FLAG_DOMAIN
 #define SOURCE FLAG_VALUE, FLAG_FROM_FILE, FLAG_GENERATE, FLAG_ALPHABET
+#define DOCKER                                                                                     \
+	FLAG_REGISTRY, FLAG_USERNAME, FLAG_PASSWORD, FLAG_FROM_DOCKER_CONFIG,                      \
+		FLAG_DOCKER_CONFIG_PATH, FLAG_REGISTRIES
 #define ATTRIBUTES FLAG_TYPE, FLAG_ENV, FLAG_EXPIRES
 
 #define SOURCE_TEXT                                                                                \
@@ -83,7 +98,7 @@ const struct command commands[] = {
 	 "are gone. Keep a copy of that file too; without it nothing can be read again.\n"},
 
 	{"create", "secret", secret_cmd_create, "NAME [VALUE | -]", 1, 2, "store a new secret",
-	 LIST(SCOPE, SOURCE, FLAG_REPLACE, ATTRIBUTES), SOURCE_TEXT},
+	 LIST(SCOPE, SOURCE, FLAG_REPLACE, ATTRIBUTES, DOCKER), SOURCE_TEXT},
 	{"create", "project", declare_create_project, "NAME", 1, 1, "declare a project", NULL,
 	 NULL},
 	{"create", "domain", declare_create_domain, "NAME", 1, 1, "declare a domain", NULL, NULL},
@@ -110,7 +125,7 @@ const struct command commands[] = {
 	 LIST(FLAG_OUTPUT), NULL},
 
 	{"update", "secret", secret_cmd_update, "NAME [VALUE | -]", 1, 2,
-	 "give a secret of exactly this scope a new value", LIST(SCOPE, SOURCE, ATTRIBUTES),
+	 "give a secret of exactly this scope a new value", LIST(SCOPE, SOURCE, ATTRIBUTES, DOCKER),
 	 SOURCE_TEXT "With only --type, --env or --expires and no source, the value stays.\n"},
 
 	{"delete", "secret", secret_cmd_delete, "NAME", 1, 1,

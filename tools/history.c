@@ -137,7 +137,7 @@ int rollback_run(struct call *c)
 
 	if (!status)
 		status = choose(c, &rec, &v);
-	if (status)
+	if (status || !v)
 		return status;
 	r = value_get(s.backend, p.ring, v, rec.name, &value);
 	if (!r) {

@@ -21,8 +21,6 @@
 #include "scopes.h"
 #include "ui.h"
 
-extern char **environ;
-
 #define WORD(s) ((char *)(uintptr_t)(s)) /* exec's argv is not const, and not written to */
 
 /* One mount as it shall be. */

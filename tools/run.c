@@ -25,8 +25,6 @@
 
 #define NS 1000000000u
 
-extern char **environ;
-
 struct run {
 	struct session s;
 	struct bundle *bundle;
@@ -240,7 +238,7 @@ static int add_secret(struct run *x, const char *arg)
 		return ui_usage(x->s.call, "no variable follows from %s: give ENV=%s", name, name);
 	}
 	status = x->mount ? read_mounted(x, name, &value) : read_stored(x, name, &value);
-	if (status)
+	if (status || !value)
 		return status;
 	if (memchr(value->data, 0, value->len)) {
 		ui_error("the value of %s holds a NUL: no environment can", name);

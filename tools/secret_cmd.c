@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "docker.h"
 #include "json.h"
 #include "name.h"
 #include "scopes.h"
@@ -29,6 +30,11 @@ static int find_attributes(const struct call *c, struct change *out)
 		if (t == RECORD_TYPES)
 			return ui_usage(c, "--type is regular, json or image_pull, not %.40s",
 					type);
+		if (t == RECORD_IMAGE_PULL &&
+		    (call_has(c, FLAG_PROJECT) || call_has(c, FLAG_DOMAIN)))
+			return ui_usage(
+				c,
+				"image_pull secrets are the organization's: leave out -p and -d");
 		out->type = (uint8_t)t;
 		out->set |= CHANGE_SET_TYPE;
 	}
@@ -63,16 +69,26 @@ static int check_name(const struct call *c, const char *name)
 	return STATUS_USAGE;
 }
 
-static int check_json(const char *name, const struct secret *value)
+/* What its type asks of a value. */
+static int check_value(uint8_t type, const char *name, const struct secret *value)
 {
 	const char *reason;
 	int line, column;
 
-	if (json_check(value, &line, &column, &reason) == 0)
+	if (type == RECORD_REGULAR)
 		return 0;
-	ui_error("the value of %s is not JSON: line %d, column %d: %s", name, line, column, reason);
-	ui_hint("nothing was done; mend it, or give --type regular");
-	return STATUS_FAILED;
+	if (json_check(value, &line, &column, &reason)) {
+		ui_error("the value of %s is not JSON: line %d, column %d: %s", name, line, column,
+			 reason);
+		ui_hint("nothing was done; mend it, or give --type regular");
+		return STATUS_FAILED;
+	}
+	if (type == RECORD_IMAGE_PULL && docker_check(value)) {
+		ui_error("the value of %s is no login of a registry: it has no \"auths\"", name);
+		ui_hint("see --registry and --from-docker-config: secretctl create secret --help");
+		return STATUS_FAILED;
+	}
+	return 0;
 }
 
 /* The type the secret will have. A library error other than ERR_NOENT is returned. */
@@ -159,7 +175,7 @@ static int put(struct session *s, struct place *p, struct source *src, struct ch
 		r = find_type(s, p, ch, &type);
 		if (r)
 			return fail(s, p, ch, r);
-		status = type == RECORD_JSON ? check_json(ch->name, value) : 0;
+		status = check_value(type, ch->name, value);
 		if (status)
 			return status;
 		ch->value = value;
@@ -185,6 +201,8 @@ static int change(struct call *c, enum change_op op)
 		status = source_find(c, 1, &src);
 		if (!status)
 			status = find_attributes(c, &ch);
+		if (!status)
+			status = docker_find(c, &src);
 	}
 	if (!status)
 		status = check_name(c, ch.name);

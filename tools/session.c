@@ -301,7 +301,8 @@ static int ensure_scope(struct session *s, struct place *p)
 int session_apply(struct session *s, struct place *p, const struct change *changes, size_t n,
 		  struct apply_result *result)
 {
-	const struct apply_options options = {.floor = &p->floor};
+	const struct apply_options options = {
+		.floor = &p->floor, .progress = s->progress, .progress_arg = s->progress_arg};
 	int r = 0;
 
 	result->failed = n;

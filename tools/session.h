@@ -28,6 +28,9 @@ struct session {
 	struct bundle *writer;	   /* a writer's, or NULL for the root */
 	struct policy *policy;	   /* NULL: none, or it does not parse */
 	struct registry *registry; /* NULL for a writer */
+	/* Of session_apply: called as objects are put; NULL: not. */
+	void (*progress)(void *arg, size_t done, size_t total);
+	void *progress_arg;
 };
 
 /* Paths only. */

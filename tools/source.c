@@ -102,7 +102,9 @@ int source_find(const struct call *c, int index, struct source *out)
 	int r = 0;
 
 	memset(out, 0, sizeof(*out));
-	if (value)
+	if (call_has(c, FLAG_PASSWORD))
+		r = take_argv(call_flag(c, FLAG_PASSWORD), &out->password);
+	if (!r && value)
 		r = take_argv(value, &out->value);
 	if (!r && operand && !dash && !length_given)
 		r = take_argv(operand, &out->value);
@@ -195,5 +197,6 @@ int source_read(struct source *src, const char *what, struct secret **out)
 void source_fini(struct source *src)
 {
 	secret_free(src->value);
-	src->value = NULL;
+	secret_free(src->password);
+	src->value = src->password = NULL;
 }

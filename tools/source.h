@@ -14,12 +14,14 @@ enum source_kind {
 	SOURCE_FILE,
 	SOURCE_STDIN,
 	SOURCE_GENERATE,
+	SOURCE_DOCKER, /* logins of registries, see docker.h */
 };
 
 struct source {
 	enum source_kind kind;
-	struct secret *value; /* SOURCE_ARGV, SOURCE_GENERATE */
-	const char *path;     /* SOURCE_FILE */
+	struct secret *value;	 /* SOURCE_ARGV, SOURCE_GENERATE */
+	const char *path;	 /* SOURCE_FILE */
+	struct secret *password; /* of a registry, from argv */
 };
 
 /*

@@ -540,3 +540,30 @@ held_up() {
 	run -0 mine secretctl check
 	same 400 "$(stat -c %a "$dir/user/.config/secretfs/root.key")"
 }
+
+@test "image_pull: from flags, from docker's file, organization only" {
+	init_store
+	secretctl create secret pull --type image_pull --registry ghcr.io --username me --password canary-p 2>/dev/null
+	same "$(printf me:canary-p | base64)" "$(reveal pull | jq -r '.auths."ghcr.io".auth')"
+	TYPE=typed-p run -0 asked secretctl create secret pull2 --type image_pull --registry r.io --username me
+	lacks "$output" typed-p
+	same "$(printf me:typed-p | base64)" "$(reveal pull2 | jq -r '.auths."r.io".auth')"
+	mkdir "$HOME/.docker"
+	jq -n '{auths: {"a.io": {auth: "QQ=="}, "b.io": {auth: "Qg=="}}, other: 1}' >"$HOME/.docker/config.json"
+	secretctl create secret all --type image_pull --from-docker-config
+	same '{"auths":{"a.io":{"auth":"QQ=="},"b.io":{"auth":"Qg=="}}}' "$(reveal all | jq -cS .)"
+	secretctl create secret some --type image_pull --docker-config-path "$HOME/.docker/config.json" --registries b.io
+	same '{"auths":{"b.io":{"auth":"Qg=="}}}' "$(reveal some)"
+	run -1 secretctl create secret no --type image_pull --from-docker-config --registries c.io
+	holds "$output" "no login of c.io"
+	jq -n '{auths: {"a.io": {}}, credsStore: "x"}' >"$HOME/.docker/config.json"
+	run -1 secretctl create secret no --type image_pull --from-docker-config
+	holds "$output" "credential helper"
+	run -2 secretctl create secret no --type image_pull --registry r.io --username me -p flytesnacks --password x
+	run -2 secretctl create secret no --registry r.io --username me --password x
+	run -2 secretctl create secret no VALUE --type image_pull --registry r.io --username me --password x
+	run -1 secretctl create secret no --type image_pull --value '{}'
+	run -1 secretctl copy secret pull --to-project flytesnacks
+	run -1 secretctl get secret no
+	same image_pull "$(secretctl get secret pull -o json | jq -r .type)"
+}
