@@ -81,7 +81,7 @@ programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
 
 # What this compiler and this libc know is asked once and kept.
 goals := $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-layer check-vectors \
+ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-vectors \
 	lint lint-%,$(goals)),)
 -include $(B)/probed.mk
 endif
@@ -172,7 +172,8 @@ $(B)/libtools.a: $(tools_obj) $(B)/list-tools
 define link
 $(Q)$(as_owner) mkdir -p $(@D)
 $(call say,LD,$@)
-$(Q)$(as_owner) $(CC) $(base_cflags) $(base_ldflags) -o $@ $(filter %.o %.a,$^) $(1)
+$(Q)$(as_owner) $(CC) $(base_cflags) $(base_ldflags) -o $@.new $(filter %.o %.a,$^) $(1)
+$(Q)$(as_owner) mv -f $@.new $@
 endef
 
 $(B)/secretfs: $(fs_obj) $(lib_store) $(B)/list-fs
