@@ -11,8 +11,11 @@
 
 void batch_fini(struct batch *b)
 {
-	for (size_t i = 0; i < b->n; i++)
+	for (size_t i = 0; i < b->n; i++) {
+		for (size_t j = 0; j < b->items[i].npast; j++)
+			free((void *)(uintptr_t)b->items[i].past[j].value); /* bytes: chunks */
 		free(b->items[i].past);
+	}
 	for (size_t i = 0; i < b->nchunks; i++)
 		secret_free(b->chunks[i]);
 	free(b->items);
@@ -41,20 +44,6 @@ static int keep(struct batch *b, const uint8_t *data, size_t len, struct secret 
 	if (len)
 		memcpy(out->data, data, len);
 	chunk->len += len;
-	return 0;
-}
-
-/* Room for a struct secret that stays where it is, though lists grow. */
-static int keep_header(struct batch *b, struct secret **out)
-{
-	static const uint8_t zero[2 * sizeof(struct secret)];
-	struct secret room;
-	int r = keep(b, zero, sizeof(zero), &room);
-
-	if (r)
-		return r;
-	*out = (struct secret *)(((uintptr_t)room.data + _Alignof(struct secret) - 1) &
-				 ~(uintptr_t)(_Alignof(struct secret) - 1));
 	return 0;
 }
 
@@ -94,23 +83,21 @@ int batch_add_past(struct batch *b, const uint8_t *data, size_t len, uint64_t ti
 	struct batch_item *item = &b->items[b->n - 1];
 	struct change_past *past = reallocarray(item->past, item->npast + 1, sizeof(*past));
 	struct secret *value;
-	int r;
 
 	if (!past)
 		return ERR_NOMEM;
 	item->past = past;
 	past += item->npast;
 	memset(past, 0, sizeof(*past));
-	r = keep_header(b, &value);
-	if (r == 0)
-		r = keep(b, data, len, value);
-	if (r)
-		return r;
+	/* Not in the list itself, which moves as it grows. */
+	value = calloc(1, sizeof(*value));
+	if (!value)
+		return ERR_NOMEM;
 	past->value = value;
+	item->npast++;
 	past->time = time;
 	memcpy(past->writer, writer, WRITER_TAG);
-	item->npast++;
-	return 0;
+	return keep(b, data, len, value);
 }
 
 static int by_name(const void *a, const void *b)

@@ -47,24 +47,26 @@ int when_duration(const char *text, uint64_t *seconds)
 	return 0;
 }
 
+static int two_digits(const char *s)
+{
+	if (!isdigit((unsigned char)s[0]) || !isdigit((unsigned char)s[1]))
+		return -1;
+	return (s[0] - '0') * 10 + (s[1] - '0');
+}
+
 /* "Z", "+01:00", "-0530" or nothing at s, the end of the text. */
 static int offset_parse(const char *s, bool *given, long *seconds)
 {
-	int h, m, used = 0;
+	int h, m;
 
-	*given = true;
+	*given = *s != 0;
 	*seconds = 0;
-	if (!*s) {
-		*given = false;
+	if (!*s || ((*s == 'Z' || *s == 'z') && !s[1]))
 		return 0;
-	}
-	if ((*s == 'Z' || *s == 'z') && !s[1])
-		return 0;
-	if (*s != '+' && *s != '-')
+	if ((*s != '+' && *s != '-') || (h = two_digits(s + 1)) < 0)
 		return ERR_FORMAT;
-	if ((sscanf(s + 1, "%2d:%2d%n", &h, &m, &used) != 2 &&
-	     sscanf(s + 1, "%2d%2d%n", &h, &m, &used) != 2) ||
-	    s[1 + used] || h > 23 || m > 59)
+	m = two_digits(s + 3 + (s[3] == ':'));
+	if (m < 0 || s[5 + (s[3] == ':')] || h > 23 || m > 59)
 		return ERR_FORMAT;
 	*seconds = (h * 60L + m) * 60;
 	if (*s == '-')

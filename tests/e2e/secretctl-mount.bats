@@ -80,12 +80,16 @@ mount_now() { secretctl mount "$@" 3>&- 4>&-; }
 	run -0 secretctl umount rel
 }
 
+# opened PID: it has the secret K open
+opened() { readlink "/proc/$1/fd/"* | grep -q '/K$'; }
+
 @test "umount: busy names the holder, --lazy takes it anyway, no daemon is left" {
 	init_store
 	put K x
 	mount_now "$dir/mnt"
 	tail -f "$dir/mnt/K" >/dev/null 3>&- 4>&- &
 	holder=$!
+	wait_for 5 opened "$holder"
 	run -1 secretctl umount "$dir/mnt"
 	holds "$output" "$holder (tail)"
 	holds "$output" "--lazy"
@@ -94,10 +98,13 @@ mount_now() { secretctl mount "$@" 3>&- 4>&-; }
 	run -0 secretctl umount "$dir/mnt"
 	no_daemon
 	mount_now "$dir/mnt"
-	timeout 1 tail -f "$dir/mnt/K" >/dev/null 3>&- 4>&- &
+	tail -f "$dir/mnt/K" >/dev/null 3>&- 4>&- &
+	holder=$!
+	wait_for 5 opened "$holder"
 	run -0 secretctl umount --lazy "$dir/mnt"
 	is_not_mounted "$dir/mnt"
-	wait
+	kill "$holder"
+	wait "$holder" || :
 	wait_for 10 no_daemon
 }
 
