@@ -271,8 +271,8 @@ static int hold(struct files *f, uint64_t ino, uid_t uid, const struct file_sour
 		e = load(f, slot, ino, src, store_error);
 	else if (memcmp((*slot)->id, src->version->id, HASH_SIZE) != 0)
 		e = EBUSY; /* one of 2^32: the handle could not tell the two apart */
-	if (e)
-		return e;
+	if (e || !*slot)
+		return e ? e : EIO;
 	if ((h = holder_of(*slot, uid))) {
 		h->handles++;
 		return 0;

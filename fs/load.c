@@ -76,31 +76,27 @@ const struct scope *load_scopes(const struct load *l)
 }
 
 /*
- * Is s fresh by the bundle's floor and by the state's?  Not only by the later of them: a bundle minted
- * by somebody who was shown a fork is later than the state, and on another branch.  Once a view has
- * been accepted it descends from both, and its commit is the floor.
+ * The newest state of scope i, verified; *out is NULL when it is the accepted one.
+ *
+ * It has to be fresh by the bundle's floor and by the state's, not only by the later of them: a bundle
+ * minted by somebody who was shown a fork is later than the state, and on another branch.  Once a view
+ * has been accepted it descends from both, and its commit is the floor.
+ *
+ * The state's floor is read before the ref: whoever commits raises it afterwards, and then it would
+ * be ahead of a ref read in between.
  */
-static int check_floors(struct load *l, size_t i, const struct snapshot *s)
-{
-	struct keyring *ring = l->bundle->rings[i];
-	struct floor state = {0};
-	int r = floor_check(l->backend, ring, &l->floors[i], &s->commit);
-
-	if (r == 0 && l->state_dir)
-		r = floor_load(l->state_dir, ring, &state);
-	return r == 0 ? floor_check(l->backend, ring, &state, &s->commit) : r;
-}
-
-/* The newest state of scope i, verified; *out is NULL when it is the accepted one. */
 static int load_scope(struct load *l, size_t i, struct snapshot **out)
 {
 	SNAPSHOT_CLEANUP struct snapshot *s = NULL;
 	struct keyring *ring = l->bundle->rings[i];
 	const struct snapshot *prev = l->accepted[i];
-	int r = snapshot_open(l->backend, ring, NULL, &s);
+	struct floor state = {0};
+	int r = l->state_dir ? floor_load(l->state_dir, ring, &state) : 0;
 
 	if (r == 0)
-		r = check_floors(l, i, s);
+		r = snapshot_open(l->backend, ring, &l->floors[i], &s);
+	if (r == 0)
+		r = floor_check(l->backend, ring, &state, &s->commit);
 	if (r < 0)
 		return r;
 	if (prev && memcmp(prev->commit.id, s->commit.id, HASH_SIZE) == 0) {

@@ -22,8 +22,6 @@
 #define FUSE_CONF "/etc/fuse.conf"
 #define HELPER "fusermount3"
 
-extern char **environ;
-
 static bool refuse(const char *path, const char *what)
 {
 	log_say(LOGGED_ERROR, "%s: %s", path, what);

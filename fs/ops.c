@@ -131,22 +131,28 @@ static struct policy_decision decide(fuse_req_t req, const struct view_entry *e,
 	return access_decide(&access, &caller);
 }
 
+static bool may_access(fuse_req_t req, const struct view_entry *e, int mask)
+{
+	char name[NAME_SIZE];
+
+	if (e->kind == VIEW_DIR)
+		return true;
+	if (mask & X_OK)
+		return false;
+	view_path(server_of(req)->view, e, name);
+	return !(mask & R_OK) || decide(req, e, name).answer == POLICY_ALLOW;
+}
+
 static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
 	const struct view_entry *e = current(req, ino);
-	char name[NAME_SIZE];
-	int err = 0;
 
 	if (!e)
 		return;
 	if (mask & W_OK)
-		err = EROFS;
-	else if (e->kind == VIEW_FILE && (mask & X_OK))
-		err = EACCES;
-	else if (e->kind == VIEW_FILE && (mask & R_OK) &&
-		 decide(req, e, view_path(server_of(req)->view, e, name)).answer != POLICY_ALLOW)
-		err = EACCES;
-	fuse_reply_err(req, err);
+		fuse_reply_err(req, EROFS);
+	else
+		fuse_reply_err(req, may_access(req, e, mask) ? 0 : EACCES);
 }
 
 static void log_open_decision(fuse_req_t req, const struct view_entry *e, const char *name,

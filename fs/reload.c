@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -307,6 +308,7 @@ static void *run(void *arg)
 		store = load_store(r);
 		end_load(r);
 		store_floors(r);
+		malloc_trim(0); /* what building took is not to stay with us */
 		if (policy == 0 && store == 0 && !r->floors_error)
 			r->retry_ms = 0;
 		else if (!r->retry_ms)

@@ -93,11 +93,8 @@ static void has_children(const struct view *v, const char *dir, const char *want
 		const struct view_entry *e = view_at(v, i);
 
 		assert_ptr_equal(view_at(v, e->parent), d);
-		if (*got)
-			strcat(got, " ");
-		strcat(got, view_base(v, e, base));
-		if (e->kind == VIEW_DIR)
-			strcat(got, "/");
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s%s", *got ? " " : "",
+			 view_base(v, e, base), e->kind == VIEW_DIR ? "/" : "");
 	}
 	assert_string_equal(got, wanted);
 }
