@@ -178,22 +178,29 @@ static int collect(const struct snapshot *s, const struct snapshot *other, struc
 	return 0;
 }
 
+struct listing {
+	const struct ids *want;
+	struct ids
+		there; /* those of want that were listed: no longer than it, whatever lies about */
+};
+
 static int add_listed(void *arg, const char *key)
 {
+	struct listing *l = arg;
 	const char *hex = strrchr(key, '/');
 	uint8_t id[HASH_SIZE];
 	size_t len;
 
 	if (!hex || sodium_hex2bin(id, sizeof(id), hex + 1, strlen(hex + 1), NULL, &len, NULL) ||
-	    len != HASH_SIZE)
+	    len != HASH_SIZE || !ids_has(l->want, id))
 		return 0;
-	return ids_add(arg, id);
+	return ids_add(&l->there, id);
 }
 
-/* One look for each of a few, one listing for many. */
+/* One look for each of a few, one listing for many.  want is sorted. */
 static int all_there(struct backend *b, const struct keyring *k, const struct ids *want)
 {
-	struct ids there = {0};
+	struct listing l = {.want = want};
 	char prefix[BACKEND_KEY_SIZE] = "objects/";
 	int r = 0;
 
@@ -206,12 +213,12 @@ static int all_there(struct backend *b, const struct keyring *k, const struct id
 		return r == ERR_NOENT ? ERR_INCOMPLETE : r;
 	}
 	sodium_bin2hex(prefix + 8, sizeof(prefix) - 8, k->scope_id, SCOPE_ID_SIZE);
-	r = b->ops->list(b, prefix, add_listed, &there);
-	ids_sort(&there);
+	r = b->ops->list(b, prefix, add_listed, &l);
+	ids_sort(&l.there);
 	for (size_t i = 0; r == 0 && i < want->n; i++)
-		if (!ids_has(&there, want->ids[i]))
+		if (!ids_has(&l.there, want->ids[i]))
 			r = ERR_INCOMPLETE;
-	free(there.ids);
+	free(l.there.ids);
 	return r;
 }
 

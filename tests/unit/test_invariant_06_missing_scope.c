@@ -152,6 +152,36 @@ static void any_object_deleted(void **state)
 	mount_fini(&m);
 }
 
+/* Of many values any one, and however much else lies about. */
+static void one_value_of_many_deleted(void **state)
+{
+	struct fixture *f = *state;
+	KEYRING_CLEANUP struct keyring *admin = fixture_ring(f, "alpha", "development");
+	SNAPSHOT_CLEANUP struct snapshot *tip = NULL;
+	char name[16], key[BACKEND_KEY_SIZE];
+	struct record rec;
+	struct mount m;
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		fixture_put(f, "alpha", "development", name, "value");
+	}
+	mount_init(f, &m);
+	ok(snapshot_open(f->b, admin, NULL, &tip));
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		ok(snapshot_find(f->b, admin, tip, name, &rec));
+		backend_object_key(admin->scope_id, rec.versions[0].id, key);
+		memory_remove(f->b, key);
+		key[strlen(key) - 1] ^= 1; /* one that is almost it */
+		memory_set(f->b, key, (const uint8_t *)"x", 1);
+		fails(ERR_INCOMPLETE, read_mount(&m));
+		memory_restore(f->b, m.whole);
+	}
+	ok(read_mount(&m));
+	mount_fini(&m);
+}
+
 /* The whole scope, as if it never was. */
 static void a_scope_deleted(void **state)
 {
@@ -288,6 +318,7 @@ int main(void)
 		in_memory(a_ref_emptied),
 		in_memory(two_refs_exchanged),
 		in_memory(any_object_deleted),
+		in_memory(one_value_of_many_deleted),
 		in_memory(a_scope_deleted),
 		in_memory(a_scope_put_back_to_nothing),
 		in_memory(a_running_mount_keeps_its_view),
