@@ -63,6 +63,14 @@ enum flag {
 	FLAG_FROM_DOCKER_CONFIG,
 	FLAG_DOCKER_CONFIG_PATH,
 	FLAG_REGISTRIES,
+	FLAG_FORMAT,
+	FLAG_GROUP,
+	FLAG_DRY_RUN,
+	FLAG_RECIPIENT,
+	FLAG_IDENTITY,
+	FLAG_PASSPHRASE_FILE,
+	FLAG_ACCEPT,
+	FLAG_LABEL,
 	FLAGS,
 };
 #define FLAG_END 255
@@ -145,5 +153,12 @@ int writer_cmd_create(struct call *c);
 int writer_cmd_get(struct call *c);
 int writer_cmd_delete(struct call *c);
 int run_run(struct call *c);
+int import_run(struct call *c);
+int export_run(struct call *c);
+int restore_run(struct call *c);
+int identity_create(struct call *c);
+int slot_cmd_create(struct call *c);
+int slot_cmd_get(struct call *c);
+int slot_cmd_delete(struct call *c);
 
 #endif

@@ -77,6 +77,21 @@ const struct flag_def flag_defs[FLAGS] = {
 				     "image_pull: take the logins of this file", false},
 	[FLAG_REGISTRIES] = {"registries", 0, ARG_REQUIRED, "HOST,...",
 			     "image_pull: of that file only these registries", true},
+	[FLAG_FORMAT] = {"format", 0, ARG_REQUIRED, "FORMAT",
+			 "dotenv, json, kubernetes or directory; without: by what it looks like",
+			 false},
+	[FLAG_GROUP] = {"group", 0, ARG_REQUIRED, "GROUP", "put every name below GROUP/", false},
+	[FLAG_DRY_RUN] = {"dry-run", 'n', ARG_NONE, NULL, "say what would be done, do nothing",
+			  false},
+	[FLAG_RECIPIENT] = {"recipient", 0, ARG_REQUIRED, "KEY",
+			    "lock it to this public key, see create identity", false},
+	[FLAG_IDENTITY] = {"identity", 0, ARG_REQUIRED, "FILE",
+			   "the secret key that an archive is locked to", false},
+	[FLAG_PASSPHRASE_FILE] = {"passphrase-file", 0, ARG_REQUIRED, "FILE",
+				  "take the passphrase from FILE's first line", false},
+	[FLAG_ACCEPT] = {"accept", 0, ARG_NONE, NULL,
+			 "the store is an older one, from a backup: go on from it", false},
+	[FLAG_LABEL] = {"label", 0, ARG_REQUIRED, "TEXT", "what the slot is called", false},
 };
 
 #define LIST(...) ((const unsigned char[]){__VA_ARGS__, FLAG_END})
@@ -110,6 +125,13 @@ const struct command commands[] = {
 	{"create", "bundle", bundle_cmd_create, "[NAME]", 0, 1,
 	 "mint the key file of a mount: of one project and domain, or of the organization",
 	 LIST(SCOPE, FLAG_OUT), NULL},
+	{"create", "slot", slot_cmd_create, "file|passphrase|recovery", 1, 1,
+	 "add a way into the root key file", LIST(FLAG_LABEL, FLAG_PASSPHRASE_FILE),
+	 "Nothing else changes. To make the file need a passphrase, add that slot and then\n"
+	 "delete the file slot. A recovery code is printed once.\n"},
+	{"create", "identity", identity_create, "FILE", 1, 1,
+	 "make a key pair that archives can be locked to", NULL,
+	 "FILE gets the secret key, mode 0400; the recipient that is printed is for export.\n"},
 
 	{"get", "secret", show_secret, "[NAME]", 0, 1,
 	 "list the secrets of exactly one scope, or show one of them",
@@ -122,6 +144,8 @@ const struct command commands[] = {
 	{"get", "writer", writer_cmd_get, "", 0, 0, "list the writers that are granted",
 	 LIST(FLAG_OUTPUT), NULL},
 	{"get", "bundle", bundle_cmd_get, "", 0, 0, "list the bundles of this host",
+	 LIST(FLAG_OUTPUT), NULL},
+	{"get", "slot", slot_cmd_get, "", 0, 0, "list the ways into the root key file",
 	 LIST(FLAG_OUTPUT), NULL},
 
 	{"update", "secret", secret_cmd_update, "NAME [VALUE | -]", 1, 2,
@@ -138,6 +162,8 @@ const struct command commands[] = {
 	 "take a writer's grant away, in one scope or in all", LIST(SCOPE), NULL},
 	{"delete", "bundle", bundle_cmd_delete, "NAME", 1, 1, "delete a bundle of this host", NULL,
 	 NULL},
+	{"delete", "slot", slot_cmd_delete, "SLOT", 1, 1, "take a way into the root key file away",
+	 NULL, NULL},
 
 	{"copy", "secret", transfer_copy, "NAME [NEW]", 1, 2,
 	 "copy a secret to another scope, another name, or both",
@@ -168,6 +194,22 @@ const struct command commands[] = {
 	 "The values are read from the mount, if there is one, or with --bundle, or with the\n"
 	 "root key in the scopes that a mount of -p and -d shows. Without ENV the variable\n"
 	 "follows from the name by Flyte's rule: group/my-key becomes GROUP_MY_KEY.\n"},
+	{"import", NULL, import_run, "[FILE | DIR | -]", 0, 1,
+	 "take over a .env file, JSON, Kubernetes Secrets or a directory",
+	 LIST(SCOPE, FLAG_FORMAT, FLAG_GROUP, FLAG_REPLACE, FLAG_DRY_RUN),
+	 "All of it becomes one commit of one scope, or nothing does.\n"},
+	{"export", NULL, export_run, "FILE | -", 1, 1,
+	 "write secrets with their history into one encrypted archive",
+	 LIST(SCOPE, FLAG_RECIPIENT, FLAG_PASSPHRASE_FILE, FLAG_REPLACE),
+	 "Of every scope, or of the one that -p and -d name. Locked with a passphrase, which\n"
+	 "is asked for, or to a --recipient.\n"},
+	{"restore", NULL, restore_run, "[ARCHIVE]", 0, 1,
+	 "bring back an archive, or accept a store from a backup",
+	 LIST(FLAG_IDENTITY, FLAG_PASSPHRASE_FILE, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_ACCEPT),
+	 "An archive is restored into any store, with history; it is verified to its end\n"
+	 "before anything is written. --accept is for a store directory that was put back from\n"
+	 "a backup: hosts refuse it as older than what they have seen, until the root says that\n"
+	 "history goes on from there.\n"},
 	{"mount", NULL, mount_run, "[PATH]", 0, 1,
 	 "mount the secrets of a project and domain, or of the organization",
 	 LIST(SCOPE, FLAG_FOREGROUND, FLAG_OWNER, FLAG_OPTIONS),

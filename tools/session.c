@@ -113,7 +113,7 @@ static int open_store(struct session *s)
 	return r ? words_fail(&(struct words){.doing = "open the store", .path = path}, r) : 0;
 }
 
-int session_root(const struct call *c, struct session *s)
+int session_keys(const struct call *c, struct session *s)
 {
 	struct root *root = NULL;
 	int status = session_open(c, s);
@@ -133,17 +133,29 @@ int session_root(const struct call *c, struct session *s)
 	/* a policy that does not parse must not keep the store shut: it is said, and not mirrored */
 	if (session_load_policy(s))
 		ui_hint("until that is mended, what it declares does not count");
-	r = mirror(s);
+	return 0;
+}
+
+int session_registry(struct session *s)
+{
+	int r = mirror(s);
+
 	if (r == ERR_NOENT) {
 		ui_error("the store at %s has no registry of this root key", s->paths[PATH_STORE]);
 		ui_hint("do --store and --root-key belong together?");
 		return STATUS_FAILED;
 	}
-	if (r)
-		return words_fail(
-			&(struct words){.doing = "read the registry", .path = s->paths[PATH_STORE]},
-			r);
-	return 0;
+	return r ? words_fail(&(struct words){.doing = "read the registry",
+					      .path = s->paths[PATH_STORE]},
+			      r)
+		 : 0;
+}
+
+int session_root(const struct call *c, struct session *s)
+{
+	int status = session_keys(c, s);
+
+	return status ? status : session_registry(s);
 }
 
 int session_any(const struct call *c, struct session *s, struct scope *scope)

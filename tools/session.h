@@ -35,7 +35,11 @@ struct session {
 
 /* Paths only. */
 int session_open(const struct call *c, struct session *s);
-/* The root key, the store, the policy; what the policy declares is in the registry after. */
+/* The root key, the store, the policy, but not the registry yet. */
+int session_keys(const struct call *c, struct session *s);
+/* The registry; what the policy declares is in it after. */
+int session_registry(struct session *s);
+/* Both: the root key, the store, the policy; what the policy declares is in the registry after. */
 int session_root(const struct call *c, struct session *s);
 /* As the writer whose bundle was given, else as the root; scope is what the command line names,
  * for a writer without -p and -d its own. */

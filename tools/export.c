@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * export: every secret with its history into one encrypted archive.
+ *
+ * The file appears under its name only when it is whole.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "phrase.h"
+#include "scopes.h"
+#include "session.h"
+#include "ui.h"
+#include "value.h"
+
+struct export
+{
+	struct session s;
+	struct archive *archive;
+	struct place *place;	  /* at hand */
+	const struct scope *only; /* NULL: every scope */
+	size_t scopes, secrets, scope_at;
+};
+
+static int put(struct export *e, const struct archive_item *item, const char *name)
+{
+	int r = archive_put(e->archive, item);
+
+	if (!r)
+		return 0;
+	return words_fail(&(struct words){.doing = "write the archive", .name = name}, r);
+}
+
+static int put_version(struct export *e, const struct record *rec, const struct version *v)
+{
+	SECRET_CLEANUP struct secret *value = NULL;
+	struct archive_item item = {.what = ARCHIVE_VERSION, .version = *v};
+	int r = value_get(e->s.backend, e->place->ring, v, rec->name, &value);
+
+	if (r)
+		return words_fail(&(struct words){.doing = "read secret",
+						  .name = rec->name,
+						  .scope = &e->place->scope},
+				  r);
+	item.value = value;
+	return put(e, &item, rec->name);
+}
+
+static int put_record(void *arg, const struct record *rec)
+{
+	struct export *e = arg;
+	struct archive_item item = {.what = ARCHIVE_SECRET, .secret = *rec};
+	int status = put(e, &item, rec->name);
+
+	for (unsigned i = 0; !status && i < rec->nversions; i++)
+		status = put_version(e, rec, &rec->versions[i]);
+	e->secrets++;
+	if (e->secrets % 64 == 0)
+		ui_progress("export", e->scope_at, scopes_count(&e->s));
+	return status;
+}
+
+static int export_scope(void *arg, const struct scope *scope)
+{
+	struct export *e = arg;
+	PLACE_CLEANUP struct place place = {0};
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	struct archive_item item = {.what = ARCHIVE_SCOPE, .scope = *scope};
+	struct words w = {.doing = "read", .scope = scope};
+	int r, status;
+
+	e->scope_at++;
+	if (e->only && !scope_eq(e->only, scope))
+		return 0;
+	status = session_place(&e->s, scope, &place);
+	if (status)
+		return status;
+	r = session_snapshot(&e->s, &place, &snap);
+	if (r)
+		return r == ERR_NOENT ? 0 : words_fail(&w, r);
+	if (snap->commit.npages == 0)
+		return 0;
+	status = put(e, &item, NULL);
+	e->place = &place;
+	e->scopes++;
+	if (status)
+		return status;
+	r = snapshot_each(e->s.backend, place.ring, snap, put_record, e);
+	return r < 0 ? words_fail(&w, r) : r; /* what put_record said is positive */
+}
+
+static int put_declared(struct export *e)
+{
+	const struct registry *reg = e->s.registry;
+	struct archive_item item = {.what = ARCHIVE_DECLARED};
+	int status = 0;
+
+	for (size_t i = 0; !status && i < reg->nprojects; i++) {
+		item.scope = (struct scope){0};
+		memcpy(item.scope.project, reg->projects[i], sizeof(item.scope.project));
+		status = put(e, &item, NULL);
+	}
+	for (size_t i = 0; !status && i < reg->ndomains; i++) {
+		item.scope = (struct scope){0};
+		memcpy(item.scope.domain, reg->domains[i], sizeof(item.scope.domain));
+		status = put(e, &item, NULL);
+	}
+	return status;
+}
+
+static int lock(const struct call *c, int fd, struct archive **out)
+{
+	SECRET_CLEANUP struct secret *phrase = NULL;
+	const char *recipient = call_flag(c, FLAG_RECIPIENT);
+	uint8_t pk[ARCHIVE_KEY_SIZE];
+	int r, status;
+
+	if (recipient && call_has(c, FLAG_PASSPHRASE_FILE))
+		return ui_usage(c, "--recipient or --passphrase-file, not both");
+	status = recipient ? phrase_recipient(c, recipient, pk) : phrase_get(c, true, &phrase);
+	if (status)
+		return status;
+	r = archive_create(fd, phrase, recipient ? pk : NULL, out);
+	return r ? words_fail(&(struct words){.doing = "make the archive"}, r) : 0;
+}
+
+static int write_all(struct call *c, struct export *e, int fd)
+{
+	int r, status = lock(c, fd, &e->archive);
+
+	if (!status && !e->only)
+		status = put_declared(e);
+	if (!status)
+		status = scopes_each(&e->s, export_scope, e);
+	ui_progress("", 0, 0);
+	if (status)
+		return status;
+	r = archive_finish(e->archive);
+	return r ? words_fail(&(struct words){.doing = "write the archive"}, r) : 0;
+}
+
+/* Under a name of its own, and renamed when it is whole. */
+static int write_file(struct call *c, struct export *e, const char *path)
+{
+	struct words w = {.doing = "write", .path = path};
+	char *temp;
+	int fd, status;
+
+	if (!call_has(c, FLAG_REPLACE) && access(path, F_OK) == 0) {
+		ui_error("%s is there already", path);
+		ui_hint("give another name, or --replace");
+		return STATUS_FAILED;
+	}
+	if (asprintf(&temp, "%s.XXXXXX", path) < 0)
+		return words_fail(&w, ERR_NOMEM);
+	fd = mkostemp(temp, O_CLOEXEC);
+	status = fd < 0 ? words_fail(&w, ERR_IO) : write_all(c, e, fd);
+	if (!status && rename(temp, path) != 0)
+		status = words_fail(&w, ERR_IO);
+	if (fd >= 0 && status)
+		unlink(temp);
+	if (fd >= 0)
+		close(fd);
+	free(temp);
+	return status;
+}
+
+int export_run(struct call *c)
+{
+	struct export e = {0};
+	struct scope scope;
+	const char *path = c->argv[0];
+	bool standard = strcmp(path, "-") == 0;
+	int status = 0;
+
+	if (standard && isatty(STDOUT_FILENO))
+		status = ui_usage(c, "an archive is not for a terminal: give a FILE");
+	if (!status)
+		status = session_scope(c, &scope);
+	if (!status)
+		status = session_root(c, &e.s);
+	if (!status && (call_has(c, FLAG_PROJECT) || call_has(c, FLAG_DOMAIN))) {
+		e.only = &scope;
+		status = scopes_require(&e.s, &scope, false);
+	}
+	if (!status)
+		status = standard ? write_all(c, &e, STDOUT_FILENO) : write_file(c, &e, path);
+	if (!status)
+		fprintf(standard ? stderr : stdout, "exported %zu secrets of %zu scopes to %s\n",
+			e.secrets, e.scopes, standard ? "standard output" : path);
+	archive_close(e.archive);
+	session_close(&e.s);
+	return status;
+}
