@@ -9,19 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "linger.h"
 #include "log.h"
 #include "ops.h"
 
-#define LINGER_NS 25000 /* look that long for the next request */
-#define BURST 512	/* requests, until signals and counted log lines get their turn */
+#define BURST 512 /* requests, until signals and counted log lines get their turn */
 
 struct loop {
 	struct server *s;
 	const struct session_options *o;
 	struct fuse_buf buf;
+	struct linger linger;
 	int signal_fd;
 	bool ready;
 };
@@ -107,18 +107,9 @@ static int answer_one(struct loop *l)
 	return 1;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* Answer what is there, and what comes until nothing has come for LINGER_NS. */
+/* Answer what is there, and what comes before it is time to sleep. */
 static int answer_all(struct loop *l)
 {
-	int64_t until = 0;
 	int answered = 0;
 
 	while (answered < BURST) {
@@ -128,8 +119,8 @@ static int answer_all(struct loop *l)
 			return n;
 		answered += n;
 		if (n > 0)
-			until = now_ns() + LINGER_NS;
-		else if (!until || now_ns() >= until)
+			linger_answered(&l->linger);
+		else if (!linger_on(&l->linger))
 			break;
 	}
 	return 0;
