@@ -5,7 +5,7 @@
 #   store/*.c                -> libstore.a   (libsodium, inih)
 #   fs/*.c     + libstore    -> secretfs     (libfuse3, jansson)
 #   tools/*.c, tools/*/*.c
-#              + libstore    -> secretctl    (jansson, libbsd)
+#              + libstore    -> secretctl    (jansson, libbsd, libyaml)
 #   tests/unit/test_*.c      -> one cmocka program each
 #
 # Each room has its own include path and libraries, so a wrong dependency
@@ -82,7 +82,7 @@ programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
 # What this compiler and this libc know is asked once and kept.
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-vectors \
-	lint lint-%,$(goals)),)
+	bench bench-quick lint lint-%,$(goals)),)
 -include $(B)/probed.mk
 endif
 
@@ -108,8 +108,8 @@ base_ldflags := $(harden_ld) -Wl,--as-needed $(san) $(LDFLAGS)
 
 pkgs_store := libsodium inih
 pkgs_fs    := $(pkgs_store) fuse3 jansson
-pkgs_tools := $(pkgs_store) jansson libbsd
-pkgs_unit  := $(pkgs_fs) libbsd cmocka
+pkgs_tools := $(pkgs_store) jansson libbsd yaml-0.1
+pkgs_unit  := $(pkgs_fs) libbsd yaml-0.1 cmocka
 
 pc = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 
@@ -287,6 +287,27 @@ check-san:
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 tests/run unit
 
+# --- benchmarks -------------------------------------------------------------
+#
+# Side by side with other file systems; tables, JSON and plots in $(B)/bench. A
+# verdict is printed and fails nothing: other machines, other numbers.
+
+bench_prog := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+$(bench_prog:$(B)/bench/%=$(B)/obj/tests/bench/%.o): inc := $(inc_fs)
+$(bench_prog): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(lib_store)
+	$(call link,$(libs_fs))
+-include $(bench_prog:$(B)/bench/%=$(B)/obj/tests/bench/%.d)
+
+.PHONY: bench bench-quick
+bench bench-quick:
+	@.ci/deps build check
+	@.ci/deps bench || echo 'bench: what is missing is left out, and named below'
+	@$(MAKE) --no-print-directory all bench-programs
+	@B=$(B) tests/bench/run $(if $(filter bench-quick,$@),--quick)
+
+.PHONY: bench-programs
+bench-programs: $(bench_prog)
+
 # --- lint -------------------------------------------------------------------
 
 .PHONY: lint lint-format lint-tidy lint-cppcheck lint-shell lint-man format
@@ -349,6 +370,7 @@ help:
 	'make check        all tests; T=pattern for some (root)' \
 	'make check-unit, check-e2e, check-layer, check-vectors   one kind of test' \
 	'make check-san    the unit tests under address and undefined sanitizers' \
+	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
 	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= MANDIR=' \
