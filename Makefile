@@ -261,7 +261,7 @@ demo:
 #
 # T=pattern runs only the tests whose suite/file matches it.
 
-.PHONY: check check-unit check-e2e check-layer check-vectors check-san
+.PHONY: check check-unit check-e2e check-layer check-vectors check-san check-mutants
 check:
 	@.ci/deps build check
 	@$(MAKE) --no-print-directory all unit-tests
@@ -286,6 +286,10 @@ check-san:
 	@B=$(BUILD)/san T='$(T)' \
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 tests/run unit
+
+# The tests of the invariants, each seen to fail on code broken on purpose.
+check-mutants: unit-tests
+	@B=$(B) tests/mutants/run $(T)
 
 # --- benchmarks -------------------------------------------------------------
 #
@@ -370,6 +374,7 @@ help:
 	'make check        all tests; T=pattern for some (root)' \
 	'make check-unit, check-e2e, check-layer, check-vectors   one kind of test' \
 	'make check-san    the unit tests under address and undefined sanitizers' \
+	'make check-mutants   break each promise on purpose: its test must see it' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
