@@ -2,9 +2,8 @@
 /*
  * history and rollback: the versions that are kept of a secret, and going back to one.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "name.h"
 #include "scopes.h"
@@ -35,10 +34,27 @@ static int open_secret(struct call *c, struct session *s, struct place *p, struc
 	return status ? status : scopes_find(s, p, c->argv[0], snap, rec);
 }
 
+/* The number of the commit that set it.  A past that came along with a restore was set by one
+ * commit: "7" is the newest of those, "7.1" the one before. */
+#define LABEL 40
+static const char *label(const struct record *rec, unsigned i, char out[LABEL])
+{
+	unsigned long long epoch = rec->versions[i].set_epoch;
+	unsigned same = 0;
+
+	while (i - same > 0 && rec->versions[i - same - 1].set_epoch == epoch)
+		same++;
+	if (same)
+		snprintf(out, LABEL, "%llu.%u", epoch, same);
+	else
+		snprintf(out, LABEL, "%llu", epoch);
+	return out;
+}
+
 static int print_json(const struct commit *c, const struct record *rec)
 {
 	json_t *array = json_array();
-	char writer[SHOW_WRITER];
+	char writer[SHOW_WRITER], text[LABEL];
 
 	for (unsigned i = 0; i < rec->nversions; i++) {
 		const struct version *v = &rec->versions[i];
@@ -46,6 +62,7 @@ static int print_json(const struct commit *c, const struct record *rec)
 
 		show_writer(c, v, writer);
 		json_object_set_new(o, "version", json_integer((json_int_t)v->set_epoch));
+		json_object_set_new(o, "label", json_string(label(rec, i, text)));
 		json_object_set_new(o, "current", json_boolean(i == 0));
 		json_object_set_new(o, "size", json_integer(v->len));
 		json_object_set_new(o, "set", json_time(v->time / NS));
@@ -75,13 +92,13 @@ int history_run(struct call *c)
 	table_init(&t, 5, head);
 	for (unsigned i = 0; i < rec.nversions; i++) {
 		const struct version *v = &rec.versions[i];
-		char version[24], set[WHEN_SIZE], size[16], writer[SHOW_WRITER];
+		char version[LABEL], set[WHEN_SIZE], size[16], writer[SHOW_WRITER];
 
-		snprintf(version, sizeof(version), "%llu", (unsigned long long)v->set_epoch);
 		snprintf(size, sizeof(size), "%u", v->len);
 		show_writer(&snap->commit, v, writer);
-		table_row(&t, (const char *[]){version, when_local(v->time / NS, set), size, writer,
-					       i ? "" : "current"});
+		table_row(&t,
+			  (const char *[]){label(&rec, i, version), when_local(v->time / NS, set),
+					   size, writer, i ? "" : "current"});
 	}
 	r = table_print(&t);
 	return r ? words_fail(&(struct words){.doing = "history"}, r) : 0;
@@ -91,8 +108,7 @@ int history_run(struct call *c)
 static int choose(const struct call *c, const struct record *rec, const struct version **out)
 {
 	const char *to = call_flag(c, FLAG_TO);
-	unsigned long long epoch;
-	char *end;
+	char text[LABEL];
 
 	if (!to && rec->nversions < 2) {
 		ui_error("of secret %s no older version is kept", rec->name);
@@ -102,21 +118,19 @@ static int choose(const struct call *c, const struct record *rec, const struct v
 		*out = &rec->versions[1];
 		return 0;
 	}
-	errno = 0;
-	epoch = strtoull(to, &end, 10);
-	if (errno || *end || *to < '0' || *to > '9')
-		return ui_usage(c, "--to takes the number of a version, not %.40s", to);
+	if (!*to || strspn(to, "0123456789.") != strlen(to))
+		return ui_usage(c, "--to takes a version as history shows it, not %.40s", to);
 	for (unsigned i = 0; i < rec->nversions; i++) {
-		if (rec->versions[i].set_epoch != epoch)
+		if (strcmp(label(rec, i, text), to) != 0)
 			continue;
 		if (i == 0) {
-			ui_error("version %llu is the current one", epoch);
+			ui_error("version %s is the current one", to);
 			return STATUS_FAILED;
 		}
 		*out = &rec->versions[i];
 		return 0;
 	}
-	ui_error("version %llu of secret %s is not kept", epoch, rec->name);
+	ui_error("version %s of secret %s is not kept", to, rec->name);
 	ui_hint("see: secretctl history secret %s", rec->name);
 	return STATUS_FAILED;
 }
