@@ -2,7 +2,7 @@
 #
 # import, export, restore, slots: what comes in and goes out in bulk.
 
-# shellcheck disable=SC2154 # dir is set by sandbox
+# shellcheck disable=SC2154,SC2016 # dir is set by sandbox; what is quoted is meant to stay
 load helper
 setup() {
 	sandbox
@@ -219,8 +219,8 @@ other() {
 		echo "# $2: $(((${EPOCHREALTIME/./} - start) / 1000)) ms" >&3
 	}
 	echo phrase >"$dir/phrase"
-	local i
-	for i in 1 2 3 4 5 6; do
+
+	for _ in 1 2 3 4 5 6; do
 		secretctl import "$dir/many.env" >/dev/null 2>&1 &
 		local pid=$!
 		sleep "0.$((RANDOM % 9))$((RANDOM % 10))"
