@@ -102,7 +102,12 @@ class Peer:
                 with open(os.path.join(self.dir, 'log'), encoding='utf-8', errors='replace') as f:
                     raise RuntimeError(f'{self.name} does not start: {f.read()[-500:]}')
             time.sleep(0.0002)
-        return time.monotonic() - begin
+        seconds = time.monotonic() - begin
+        for point, device in mounts(self.dir):
+            if point == self.mnt:
+                with open(os.environ['BENCH_DIR'] + '/connections', 'a', encoding='ascii') as f:
+                    f.write(device.split(':')[1] + '\n')
+        return seconds
 
     def stop(self):
         if os.path.ismount(self.mnt):
