@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import tempfile
 
 BUILD = os.environ.get("B", "build")
 SECRETCTL = os.path.join(BUILD, "secretctl")
-SCOPES = [[], ["-p", "flytesnacks"], ["-d", "development"], ["-p", "flytesnacks", "-d", "development"]]
+PROJECT, DOMAIN = ["-p", "flytesnacks"], ["-d", "development"]
+SCOPES = [[], PROJECT, DOMAIN, PROJECT + DOMAIN]
 
 PATHS = {
     "SECRETFS_ROOT_KEY": "etc/root.key",
@@ -89,11 +91,12 @@ class Sandbox:
         policy = ""
         if os.path.exists(self.path("etc/policy.ini")):
             with open(self.path("etc/policy.ini"), encoding="utf-8") as f:
-                policy = f.read()
+                policy = re.sub("^key = .*", "key =", f.read(), flags=re.MULTILINE)
         bundles = self.path("etc/bundles")
         return {
             "secrets": self.secrets(),
             "declared": self.must(["get", "project"]) + self.must(["get", "domain"]),
+            "writers": [w.split()[:2] for w in self.must(["get", "writer"]).splitlines()],
             "policy": policy,
             "bundles": sorted(n for n in os.listdir(bundles) if not n.startswith(".")),
         }
@@ -102,10 +105,14 @@ class Sandbox:
 class Command:
     """One write command: what makes the ground for it, its words, and what it reads."""
 
-    def __init__(self, words, *ground, stdin=""):
+    def __init__(self, words, *ground, stdin="", two_scopes=False, undo="", aside=(), warns=()):
         self.words = words.split()
         self.ground = [g.split() for g in ground]
         self.stdin = stdin
+        self.undo = undo.split()  # what the command says is to be done first, when it was cut short
+        self.warns = warns  # parts that it may leave undone with a warning, to be run again
+        self.aside = aside  # parts that are a record only: a warning is enough when it is not made
+        self.two_scopes = two_scopes  # two commits: between them both the old and the new are there
 
     def __str__(self):
         return " ".join(self.words)
@@ -122,6 +129,12 @@ COMMANDS = [
     Command("create project other"),
     Command("delete project other", "create project other"),
     Command("create bundle" + PD),
+    Command("move secret KEY MOVED"),
+    Command("move secret KEY --to-project flytesnacks --replace", two_scopes=True),
+    Command("rollback secret KEY", "update secret KEY --generate"),
+    Command("deny secret KEY --uid 1000"),
+    Command("create writer ci", undo="delete writer ci", aside=["policy"]),
+    Command("delete writer ci", "create writer ci", warns=["policy"]),
 ]
 
 
@@ -134,6 +147,69 @@ def ground(sandbox, command=None):
     for words in command.ground if command else []:
         sandbox.must(words)
     sandbox.keep()
+
+
+def judge(sandbox, command, p, old, new):
+    """Old or new; p's exit status (negative: it died) says which; the command can be run again."""
+    said = f"exit {p.returncode}: {' / '.join(p.stderr.split(chr(10)))[:200]}"
+    c = sandbox.run(["check"])
+    if c.returncode != 0:
+        raise Bad(f"{said}; then check: {c.stdout.strip()} {c.stderr.strip()}")
+    old, new = ({k: v for k, v in f.items() if k not in command.aside} for f in (old, new))
+    now = sandbox.facets()
+    now = {k: v for k, v in now.items() if k not in command.aside}
+    for k in now:
+        either = (old[k], new[k])
+        if command.two_scopes and k == "secrets":
+            either += ({**old[k], **new[k]},)
+        if now[k] not in either:
+            raise Bad(f"{said}; {k} is neither the old nor the new: {now[k]}")
+    undone = {k for k in now if now[k] != new[k]}
+    warned = "warning: " in p.stderr and undone <= set(command.warns)
+    if p.returncode == 0 and undone and not warned:
+        raise Bad(f"{said}, but it is not done")
+    # the policy comes first, and is mirrored into the store by the next command, which is our look
+    mirrored = command.words[0] == "create" and command.words[1] in ("project", "domain")
+    if p.returncode > 0 and now == new and "power cut" not in p.stderr and not mirrored:
+        raise Bad(f"{said}, but it is done")
+    if now != new:
+        again = sandbox.run(command.words, stdin=command.stdin)
+        if again.returncode != 0 and command.undo and " ".join(command.undo) in again.stderr:
+            sandbox.must(command.undo)
+            again = sandbox.run(command.words, stdin=command.stdin)
+        if again.returncode != 0:
+            raise Bad(f"{said}; run again: exit {again.returncode}: {again.stderr.strip()}")
+        then = sandbox.facets()
+        if any(then[k] != new[k] for k in new):
+            raise Bad(f"{said}; run again, it is not done")
+    strays = [f for f in os.listdir(sandbox.path("var/store/refs")) if f.startswith(".")]
+    if now != new and strays:
+        raise Bad(f"run again, it leaves {strays}")
+
+
+def judge_init(sandbox, _, p):
+    if p.returncode != 0 and not os.path.exists(sandbox.path("etc/root.key")):
+        sandbox.must(["init"])
+    sandbox.must(["create", "secret", "FIRST", "-"], stdin="value")
+    sandbox.must(["check"])
+    if sandbox.secrets()["FIRST"][0] != "value" or "flytesnacks" not in sandbox.facets()["declared"]:
+        raise Bad("it is not whole")
+
+
+def prepare(sandbox, command):
+    """What judges a run of the command."""
+    if command.words == ["init"]:
+        shutil.rmtree(sandbox.dir)
+        os.mkdir(sandbox.dir)
+        sandbox.keep()
+        return judge_init
+    ground(sandbox, command)
+    old = sandbox.facets()
+    p = sandbox.run(command.words, stdin=command.stdin)
+    if p.returncode != 0:
+        raise Bad(f"without a fault: exit {p.returncode}: {p.stderr.strip()}")
+    new = sandbox.facets()
+    return lambda s, c, run: judge(s, c, run, old, new)
 
 
 class Tap:
