@@ -97,7 +97,7 @@ static int load_scope(struct load *l, size_t i, struct snapshot **out)
 		r = snapshot_open(l->backend, ring, &l->floors[i], &s);
 	if (r == 0)
 		r = floor_check(l->backend, ring, &state, &s->commit);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (prev && memcmp(prev->commit.id, s->commit.id, HASH_SIZE) == 0) {
 		*out = NULL;

@@ -3,7 +3,6 @@
 
 #include <fuse_lowlevel.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +22,7 @@ struct notify {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct notify_list list;
-	bool stop;
+	bool stop, ended;
 };
 
 static int list_add(struct notify_list *l, enum notify_kind kind, uint64_t ino, const char *name)
@@ -109,6 +108,7 @@ static void *run(void *arg)
 		free(i);
 		pthread_mutex_lock(&n->lock);
 	}
+	n->ended = true;
 	pthread_mutex_unlock(&n->lock);
 	return NULL;
 }
@@ -142,14 +142,29 @@ void notify_send(struct notify *n, struct notify_list *l)
 	*l = (struct notify_list){0};
 }
 
-void notify_stop(struct notify *n)
+void notify_end(struct notify *n)
 {
-	if (!n)
-		return;
 	pthread_mutex_lock(&n->lock);
 	n->stop = true;
 	pthread_cond_signal(&n->more);
 	pthread_mutex_unlock(&n->lock);
+}
+
+bool notify_ended(struct notify *n)
+{
+	bool ended;
+
+	pthread_mutex_lock(&n->lock);
+	ended = n->ended;
+	pthread_mutex_unlock(&n->lock);
+	return ended;
+}
+
+void notify_stop(struct notify *n)
+{
+	if (!n)
+		return;
+	notify_end(n);
 	pthread_join(n->thread, NULL);
 	notify_list_free(&n->list);
 	pthread_mutex_destroy(&n->lock);

@@ -9,6 +9,7 @@
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -29,8 +30,13 @@ void notify_list_free(struct notify_list *l);
 WUR int notify_start(struct fuse_session *se, struct notify **out);
 /* Takes the list's items over. */
 void notify_send(struct notify *n, struct notify_list *l);
-/* What is not sent yet is dropped.  Only after the mount is gone or nobody serves it any more: it
- * waits for the thread.  NULL is fine. */
+/*
+ * The end comes in two steps, since a notification under way may wait for an answer: notify_end drops
+ * what is not sent yet, then requests have to be answered until notify_ended.  Once the mount is gone
+ * notify_stop does it all.  NULL is fine for it.
+ */
+void notify_end(struct notify *n);
+bool notify_ended(struct notify *n);
 void notify_stop(struct notify *n);
 
 /* Forget an inode's attributes, here and now.  Takes no lock that a request may hold

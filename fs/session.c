@@ -172,6 +172,17 @@ static enum session_end loop(struct loop *l)
 	}
 }
 
+/* Nobody may be left waiting for an answer with a lock that a notification waits for. */
+static void drain(struct loop *l)
+{
+	struct pollfd p = {.fd = fuse_session_fd(l->s->se), .events = POLLIN};
+
+	notify_end(l->s->notify);
+	while (!notify_ended(l->s->notify))
+		if (poll(&p, 1, 1) > 0 && answer_all(l) < 0)
+			return;
+}
+
 enum session_end session_run(struct server *s, const struct session_options *o)
 {
 	struct loop l = {.s = s, .o = o};
@@ -183,6 +194,8 @@ enum session_end session_run(struct server *s, const struct session_options *o)
 	if (l.signal_fd < 0)
 		return SESSION_FAILED;
 	end = loop(&l);
+	if (end != SESSION_UNMOUNTED)
+		drain(&l);
 	close(l.signal_fd);
 	free(l.buf.mem);
 	log_flush_all();

@@ -182,6 +182,16 @@ print("fine")
 	same second "$(py "$map" "$mnt/KEY")"
 	send='f = open(sys.argv[1], "rb"); sys.stdout.flush(); os.sendfile(1, f.fileno(), 0, 100)'
 	same second "$(py "$send" "$mnt/KEY")"
+	umount "$mnt"
+	wait_for 5 no_daemon
+	# After the last close the kernel is told to drop what mmap made it keep. (To look whether it
+	# did, one would have to open the file, and that drops it too.)
+	secretfs -f -d "$mnt" -o "bundle=$bundle" 2>"$dir/debug" 3>&- 4>&- &
+	wait_for 5 is_mounted "$mnt"
+	cat "$mnt/KEY" >/dev/null
+	run ! grep -q 'NOTIFY: code=2' "$dir/debug"
+	same second "$(py "$map" "$mnt/KEY")"
+	wait_for 5 grep -q 'NOTIFY: code=2' "$dir/debug"
 }
 
 # --- nobody changes anything -----------------------------------------------------
