@@ -33,7 +33,8 @@ struct backend_ops {
 	int (*put)(struct backend *b, const struct backend_item *items, size_t n);
 	/* Replace the value of key if it still equals old (NULL: is absent).  ERR_CONFLICT;
 	 * ERR_UNKNOWN when it is written but perhaps not durable. */
-	int (*swap)(struct backend *b, const char *key, const struct blob *old, const struct blob *new);
+	int (*swap)(struct backend *b, const char *key, const struct blob *old,
+		    const struct blob *new);
 	/* Call fn for every key below prefix ("refs", "objects/<hex>"), no order; stop when it returns
 	 * nonzero and return that. */
 	int (*list)(struct backend *b, const char *prefix, int (*fn)(void *arg, const char *key),

@@ -16,8 +16,8 @@ enum bundle_kind { BUNDLE_READER = 1, BUNDLE_WRITER = 2 };
 
 struct bundle {
 	enum bundle_kind kind;
-	struct scope scope; /* the mount's, or the writer's */
-	size_t n;	    /* 1 or 4 rings (reader), 1 (writer) */
+	struct scope scope;		     /* the mount's, or the writer's */
+	size_t n;			     /* 1 or 4 rings (reader), 1 (writer) */
 	struct keyring *rings[SCOPE_LEVELS]; /* owned; ascending level: [0] is the organization */
 	struct floor floors[SCOPE_LEVELS];
 	char name[WRITER_NAME_MAX + 1]; /* writer bundles: the writer's name */

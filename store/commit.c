@@ -172,7 +172,7 @@ static int parse(struct keyring *k, const struct blob *whole, struct commit *c)
 	err = grant_parse(k, grant, grant_len, &c->grant);
 	if (err == 0)
 		err = keyring_at(k, c->gen, &g);
-	if (err < 0)
+	if (err != 0)
 		return err;
 	if (c->grant.gen != c->gen || memcmp(c->grant.pk, g->pk, sizeof(g->pk)) != 0)
 		return ERR_AUTH;

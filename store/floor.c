@@ -126,7 +126,7 @@ static int load(const char *file, struct keyring *k, struct floor *f)
 		r = object_open(k, OBJECT_FLOOR, &sealed, &body, &gen);
 	if (r == ERR_GENERATION && superseded(k, &sealed))
 		r = ERR_NOENT;
-	if (r < 0)
+	if (r != 0)
 		return r;
 	in = reader_of(body.data, body.len);
 	found.epoch = take_u64(&in);

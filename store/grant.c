@@ -97,7 +97,8 @@ static int parse(struct grant *g)
 		g->since = take_u64(&r);
 	}
 	g->nwriters = take_u16(&r);
-	if (r.failed || g->flags & ~(GRANT_DISCONTINUITY | GRANT_ROTATING) || g->nwriters > GRANT_WRITERS_MAX)
+	if (r.failed || g->flags & ~(GRANT_DISCONTINUITY | GRANT_ROTATING) ||
+	    g->nwriters > GRANT_WRITERS_MAX)
 		return ERR_AUTH;
 	g->writers = calloc(g->nwriters ? g->nwriters : 1, sizeof(*g->writers));
 	if (!g->writers)

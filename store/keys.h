@@ -75,7 +75,8 @@ WUR int keyring_alloc(struct keyring **out); /* zeroed */
 void keyring_free(struct keyring *k);
 
 /* The admin's keyring of a scope, or of the registry; writes are signed with the root key. */
-WUR int keyring_from_root(const struct root_keys *root, const struct scope *s, struct keyring **out);
+WUR int keyring_from_root(const struct root_keys *root, const struct scope *s,
+			  struct keyring **out);
 WUR int keyring_registry(const struct root_keys *root, struct keyring **out);
 
 /* The keys of generation gen; valid until the next call.  ERR_GENERATION when this party has none. */

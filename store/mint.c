@@ -17,7 +17,7 @@ static int open_or_create(struct backend *b, struct keyring *k, const char *stat
 	struct floor floor = {0};
 	int r = state_dir ? floor_load(state_dir, k, &floor) : 0;
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = snapshot_open(b, k, &floor, out);
 	if (r != ERR_NOENT)
@@ -42,7 +42,7 @@ static int hand_over(struct keyring *admin, const struct commit *c, enum bundle_
 
 	for (uint32_t gen = newest; r == 0 && gen >= c->gen; gen--) {
 		r = keyring_at(admin, gen, &g);
-		if (r < 0) {
+		if (r != 0) {
 			keyring_free(k);
 			return r;
 		}
@@ -52,7 +52,7 @@ static int hand_over(struct keyring *admin, const struct commit *c, enum bundle_
 			k->gens[newest - gen].has_sk = false;
 		}
 	}
-	if (r < 0)
+	if (r != 0)
 		return r;
 	memcpy(k->root_pk, admin->root_pk, sizeof(k->root_pk));
 	memcpy(k->store_id, admin->store_id, sizeof(k->store_id));
@@ -73,7 +73,7 @@ static int mint_ring(struct backend *b, const struct root_keys *root, const char
 		r = open_or_create(b, admin, state_dir, &snap);
 	if (r == 0)
 		r = hand_over(admin, &snap->commit, bundle->kind, &bundle->rings[bundle->n]);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	bundle->floors[bundle->n] = floor_of(&snap->commit);
 	bundle->n++;
@@ -115,7 +115,7 @@ static int grant_new(struct backend *b, struct keyring *admin, const char *state
 	struct keyring *k = bundle->rings[0];
 	int r = state_dir ? floor_load(state_dir, admin, &floor) : 0;
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	crypto_sign_keypair(k->writer_pk, k->writer_sk);
 	k->has_writer = true;
@@ -150,7 +150,7 @@ int bundle_mint_writer(struct backend *b, const struct root_keys *root, const ch
 		r = grant_new(b, admin, state_dir, bundle);
 	if (r == 0 && state_dir)
 		r = floor_store(state_dir, admin, &bundle->floors[0]);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*out = bundle;
 	bundle = NULL;

@@ -61,7 +61,7 @@ const struct policy_mount *policy_mount_at(const struct policy *p, const char *p
 
 /* What stands for one secret of one scope on one mount (m may be NULL).  Borrows from p. */
 struct policy_access {
-	mode_t mode; /* 0400 unless said */
+	mode_t mode;	/* 0400 unless said */
 	bool has_owner; /* the owner is stated somewhere; else it is 0 */
 	uid_t owner;
 	gid_t group;

@@ -12,10 +12,10 @@
 #define SCOPE_PART_MAX 63
 
 enum scope_level { /* ascending: more specific wins */
-	SCOPE_ORGANIZATION = 0,
-	SCOPE_DOMAIN = 1,
-	SCOPE_PROJECT = 2,
-	SCOPE_PROJECT_DOMAIN = 3,
+		   SCOPE_ORGANIZATION = 0,
+		   SCOPE_DOMAIN = 1,
+		   SCOPE_PROJECT = 2,
+		   SCOPE_PROJECT_DOMAIN = 3,
 };
 #define SCOPE_LEVELS 4
 

@@ -76,7 +76,7 @@ void sweep_run(struct backend *b, struct keyring *k, const struct commit *tip, u
 	if (top > tip->epoch)
 		top = tip->epoch;
 	/* The oldest tells in a few steps whether there is anything to do. */
-	if (ancestor(b, k, tip, first, &oldest) < 0)
+	if (ancestor(b, k, tip, first, &oldest) != 0)
 		return;
 	due = over(&oldest, grace);
 	commit_fini(&oldest);

@@ -95,7 +95,7 @@ static int load_node(struct loader *l, yaml_event_t *e, unsigned depth, json_t *
 
 static int load_sequence(struct loader *l, unsigned depth, json_t **out)
 {
-	json_t *list = json_array(), *v;
+	json_t *list = json_array(), *v = NULL;
 	int status = 0;
 
 	while (!status) {
@@ -123,7 +123,7 @@ static int load_member(struct loader *l, yaml_event_t *key, unsigned depth, json
 	size_t line = key->start_mark.line + 1;
 	yaml_event_t e;
 	char *name;
-	json_t *v;
+	json_t *v = NULL;
 	int status;
 
 	if (key->type != YAML_SCALAR_EVENT) {
@@ -213,7 +213,7 @@ static int load_documents(struct loader *l, struct documents *d)
 			more = false;
 		if (e.type == YAML_MAPPING_START_EVENT || e.type == YAML_SEQUENCE_START_EVENT ||
 		    e.type == YAML_SCALAR_EVENT) {
-			void *list = reallocarray(d->list, d->n + 1, sizeof(*d->list));
+			void *list = reallocarray(d->list, d->n + 1, sizeof(json_t *));
 
 			if (list)
 				d->list = list;

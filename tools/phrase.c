@@ -79,7 +79,7 @@ int phrase_identity(const char *path, struct secret **sk)
 	SECRET_CLEANUP struct secret *line = NULL;
 	int r, status = phrase_from_file(path, &line);
 
-	if (status)
+	if (status || !line)
 		return status;
 	r = secret_alloc(ARCHIVE_KEY_SIZE, sk);
 	if (!r) {

@@ -143,13 +143,13 @@ int slot_cmd_delete(struct call *c)
 	struct root *root = NULL;
 	char *end;
 	unsigned long n = strtoul(c->argv[0], &end, 10);
-	struct slot_info slot;
+	struct slot_info slot = {0};
 	int r, status;
 
 	if (*end || n < 1 || n > SLOT_MAX)
 		return ui_usage(c, "give the slot's number, as get slot shows it");
 	status = open_table(c, &s, &root);
-	if (status)
+	if (status || !root)
 		return status;
 	if (n <= root_slots(root))
 		slot = root_slot(root, n - 1);
