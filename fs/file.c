@@ -7,11 +7,12 @@
 
 #include "access.h"
 #include "pool.h"
-#include "sealed.h"
-#include "value.h"
+#include "secret.h"
 
 #define BUCKETS 4096u /* powers of two */
 #define UID_BUCKETS 256u
+#define HOLDERS_USUAL 2
+#define SPARE_FILES 64u /* structs kept for the next open, which then allocates nothing */
 
 struct account { /* of a uid with something open */
 	uid_t uid;
@@ -32,8 +33,9 @@ struct file {
 	uint8_t id[HASH_SIZE];
 	size_t len;
 	struct pool_buffer buffer;
-	struct holder *holders;
+	struct holder *holders; /* usual, or the heap when there are more */
 	unsigned nholders, holders_cap;
+	struct holder usual[HOLDERS_USUAL];
 	struct file *chain;
 };
 
@@ -43,6 +45,9 @@ struct files {
 	size_t handles, bytes;
 	struct file *buckets[BUCKETS];
 	struct account *accounts[UID_BUCKETS];
+	struct file *spare;
+	unsigned nspare;
+	struct account *spare_account;
 };
 
 int files_open(struct files **out)
@@ -63,12 +68,31 @@ int files_open(struct files **out)
 	return 0;
 }
 
+static struct file *new_file(struct files *f)
+{
+	struct file *file = f->spare;
+
+	if (!file)
+		return calloc(1, sizeof(*file));
+	f->spare = file->chain;
+	f->nspare--;
+	*file = (struct file){0};
+	return file;
+}
+
 static void free_file(struct files *f, struct file *file)
 {
 	if (file->buffer.data)
 		pool_put(f->pool, &file->buffer);
-	free(file->holders);
-	free(file);
+	if (file->holders != file->usual)
+		free(file->holders);
+	if (f->nspare == SPARE_FILES) {
+		free(file);
+		return;
+	}
+	file->chain = f->spare;
+	f->spare = file;
+	f->nspare++;
 }
 
 void files_close(struct files *f)
@@ -87,6 +111,11 @@ void files_close(struct files *f)
 			free(a);
 		}
 	}
+	for (struct file *file = f->spare, *next; file; file = next) {
+		next = file->chain;
+		free(file);
+	}
+	free(f->spare_account);
 	pool_close(f->pool);
 	sealed_close(f->sealed);
 	free(f);
@@ -108,14 +137,26 @@ static struct account **account_slot(struct files *f, uid_t uid)
 	return p;
 }
 
-static void account_drop_if_empty(struct account **p)
+static struct account *new_account(struct files *f)
+{
+	struct account *a = f->spare_account;
+
+	if (!a)
+		return calloc(1, sizeof(*a));
+	f->spare_account = NULL;
+	*a = (struct account){0};
+	return a;
+}
+
+static void account_drop_if_empty(struct files *f, struct account **p)
 {
 	struct account *a = *p;
 
 	if (a->handles || a->bytes)
 		return;
 	*p = a->chain;
-	free(a);
+	free(f->spare_account);
+	f->spare_account = a;
 }
 
 int file_charge(struct files *f, uid_t uid)
@@ -124,7 +165,7 @@ int file_charge(struct files *f, uid_t uid)
 
 	if (f->handles >= FILE_HANDLES)
 		return ENFILE;
-	if (!*p && !(*p = calloc(1, sizeof(**p))))
+	if (!*p && !(*p = new_account(f)))
 		return ENOMEM;
 	(*p)->uid = uid;
 	if ((*p)->handles >= FILE_HANDLES_PER_UID)
@@ -142,7 +183,7 @@ void file_discharge(struct files *f, uid_t uid)
 		return;
 	(*p)->handles--;
 	f->handles--;
-	account_drop_if_empty(p);
+	account_drop_if_empty(f, p);
 }
 
 /* ---- versions ---- */
@@ -171,24 +212,21 @@ static struct file *file_of(struct files *f, uint64_t ino, uint64_t handle)
 	return *file_slot(f, ino, (uint32_t)handle);
 }
 
-static int unseal(struct files *f, const struct file_source *src, struct file *file)
+static int unseal(struct files *f, const struct sealed_source *src, struct file *file)
 {
 	const struct version *v = src->version;
-	const struct blob *sealed;
 	int r;
 
 	if (v->len > SECRET_MAX)
 		return ERR_AUTH;
-	if ((r = sealed_get(f->sealed, src->backend, src->ring, v->id, &sealed)) < 0)
-		return r;
 	if ((r = pool_get(f->pool, (size_t)v->len + 1, &file->buffer)) < 0)
 		return r;
 	file->len = v->len;
-	return value_open_into(src->ring, v, src->name, sealed, file->buffer.data);
+	return sealed_unseal(f->sealed, src, file->buffer.data);
 }
 
 /* A version nobody has open yet goes into *slot. */
-static int load(struct files *f, struct file **slot, uint64_t ino, const struct file_source *src,
+static int load(struct files *f, struct file **slot, uint64_t ino, const struct sealed_source *src,
 		int *store_error)
 {
 	struct file *file;
@@ -196,9 +234,11 @@ static int load(struct files *f, struct file **slot, uint64_t ino, const struct 
 
 	if (f->bytes + src->version->len > FILE_BYTES)
 		return ENFILE;
-	file = calloc(1, sizeof(*file));
+	file = new_file(f);
 	if (!file)
 		return ENOMEM;
+	file->holders = file->usual;
+	file->holders_cap = HOLDERS_USUAL;
 	file->ino = ino;
 	file->tag = tag_of(src->version->id);
 	memcpy(file->id, src->version->id, HASH_SIZE);
@@ -220,21 +260,29 @@ static struct holder *holder_of(struct file *file, uid_t uid)
 	return NULL;
 }
 
+static bool more_holders(struct file *file)
+{
+	unsigned cap = file->holders_cap * 2;
+	bool heap = file->holders != file->usual;
+	struct holder *p = reallocarray(heap ? file->holders : NULL, cap, sizeof(*p));
+
+	if (!p)
+		return false;
+	if (!heap)
+		memcpy(p, file->usual, sizeof(file->usual));
+	file->holders = p;
+	file->holders_cap = cap;
+	return true;
+}
+
 static int add_holder(struct files *f, struct file *file, uid_t uid)
 {
 	struct account *a = *account_slot(f, uid);
 
 	if (a->bytes + file->len > FILE_BYTES_PER_UID)
 		return ENFILE;
-	if (file->nholders == file->holders_cap) {
-		unsigned cap = file->holders_cap ? file->holders_cap * 2 : 2;
-		void *p = reallocarray(file->holders, cap, sizeof(*file->holders));
-
-		if (!p)
-			return ENOMEM;
-		file->holders = p;
-		file->holders_cap = cap;
-	}
+	if (file->nholders == file->holders_cap && !more_holders(file))
+		return ENOMEM;
 	file->holders[file->nholders++] = (struct holder){.uid = uid, .handles = 1};
 	a->bytes += file->len;
 	return 0;
@@ -260,7 +308,7 @@ static void unload_if_unused(struct files *f, struct file **slot)
 	free_file(f, file);
 }
 
-static int hold(struct files *f, uint64_t ino, uid_t uid, const struct file_source *src,
+static int hold(struct files *f, uint64_t ino, uid_t uid, const struct sealed_source *src,
 		int *store_error)
 {
 	struct file **slot = file_slot(f, ino, tag_of(src->version->id));
@@ -283,7 +331,7 @@ static int hold(struct files *f, uint64_t ino, uid_t uid, const struct file_sour
 	return e;
 }
 
-int file_open(struct files *f, uint64_t ino, uid_t uid, const struct file_source *src,
+int file_open(struct files *f, uint64_t ino, uid_t uid, const struct sealed_source *src,
 	      uint64_t *handle, int *store_error)
 {
 	int e;

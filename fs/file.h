@@ -19,9 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "backend.h"
-#include "keys.h"
-#include "page.h"
+#include "sealed.h"
 
 #define FILE_HANDLES_PER_UID 4096u
 #define FILE_BYTES_PER_UID (64u * 1024 * 1024)
@@ -36,13 +34,6 @@ struct file_data { /* of an open version; borrowed, valid while it is open */
 	size_t len;
 };
 
-struct file_source { /* where a version comes from */
-	struct backend *backend;
-	struct keyring *ring;
-	const struct version *version;
-	const char *name;
-};
-
 WUR int files_open(struct files **out);
 void files_close(struct files *f); /* wipes everything; NULL is fine */
 size_t files_handles(const struct files *f);
@@ -51,7 +42,7 @@ size_t files_handles(const struct files *f);
  * Open a version for uid.  0, or the errno for the caller; *store_error is then the error of store/
  * behind it, or 0.
  */
-WUR int file_open(struct files *f, uint64_t ino, uid_t uid, const struct file_source *src,
+WUR int file_open(struct files *f, uint64_t ino, uid_t uid, const struct sealed_source *src,
 		  uint64_t *handle, int *store_error);
 /* False when no such handle is open. */
 bool file_data(struct files *f, uint64_t ino, uint64_t handle, struct file_data *out);

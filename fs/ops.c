@@ -184,7 +184,7 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 	const struct view_file *f = view_file_of(s->view, e);
 	struct version v = {
 		.set_epoch = f->set_epoch, .time = f->time, .gen = f->gen, .len = f->len};
-	const struct file_source src = {s->backend, server_ring(s, e), &v, name};
+	const struct sealed_source src = {s->backend, server_ring(s, e), &v, name};
 	char scope[SCOPE_STR];
 	int store_error, err;
 

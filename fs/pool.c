@@ -120,7 +120,7 @@ int pool_get(struct pool *p, size_t len, struct pool_buffer *out)
 	if (s->nfree == s->total)
 		p->empty[class]--;
 	out->data = s->memory + s->free[--s->nfree] * classes[class];
-	out->cap = classes[class];
+	out->len = len;
 	out->slab = s;
 	if (!s->nfree)
 		unlink_slab(p, s);
@@ -131,7 +131,7 @@ void pool_put(struct pool *p, struct pool_buffer *b)
 {
 	struct pool_slab *s = b->slab;
 
-	sodium_memzero(b->data, b->cap);
+	sodium_memzero(b->data, b->len);
 	if (!s->nfree)
 		link_slab(p, s);
 	s->free[s->nfree++] = (uint16_t)((size_t)(b->data - s->memory) / classes[s->class]);

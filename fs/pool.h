@@ -18,8 +18,8 @@ struct pool;
 struct pool_slab;
 
 struct pool_buffer {
-	uint8_t *data; /* locked; len bytes at least, as asked for */
-	size_t cap;
+	uint8_t *data; /* locked; len bytes */
+	size_t len;    /* as asked for: no more of it is wiped, so no more may be written */
 	struct pool_slab *slab; /* for pool.c */
 };
 

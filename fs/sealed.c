@@ -4,30 +4,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "name.h"
 #include "object.h"
+#include "value.h"
 
 #define BUCKETS 1024u /* a power of two */
 
+_Static_assert(crypto_stream_xchacha20_NONCEBYTES <= HASH_SIZE, "an id makes a nonce");
+
 struct item {
 	uint8_t id[HASH_SIZE];
-	struct blob blob;
+	/* A value is bound to all of these: an id alone proves nothing about another record. */
+	const struct keyring *ring;
+	uint64_t set_epoch;
+	uint32_t gen, len;
+	uint8_t wrapped[VALUE_KEY_SIZE];
+	struct blob cipher;
 	struct item *chain;	    /* of the bucket */
 	struct item *newer, *older; /* by last use */
+	char name[];
 };
 
 struct sealed {
 	size_t limit, used;
 	struct item *newest, *oldest;
 	struct item *buckets[BUCKETS];
-	struct blob last; /* one that is too large to keep */
+	struct locked {
+		uint8_t wrap[crypto_stream_xchacha20_KEYBYTES];
+		uint8_t key[VALUE_KEY_SIZE]; /* for the moment of use */
+	} * locked;
 };
 
 int sealed_open(size_t limit, struct sealed **out)
 {
 	struct sealed *c = calloc(1, sizeof(*c));
+	int r;
 
 	if (!c)
 		return ERR_NOMEM;
+	if ((r = secret_new(sizeof(*c->locked), (void **)&c->locked)) < 0) {
+		free(c);
+		return r;
+	}
+	randombytes_buf(c->locked->wrap, sizeof(c->locked->wrap));
 	c->limit = limit;
 	*out = c;
 	return 0;
@@ -37,6 +56,11 @@ int sealed_open(size_t limit, struct sealed **out)
 static struct item **bucket(struct sealed *c, const uint8_t *id)
 {
 	return &c->buckets[(id[0] | (unsigned)id[1] << 8) & (BUCKETS - 1)];
+}
+
+static size_t cost(size_t name_len, size_t len)
+{
+	return sizeof(struct item) + name_len + 1 + len;
 }
 
 static void unlink_item(struct sealed *c, struct item *i)
@@ -61,8 +85,8 @@ static void drop(struct sealed *c, struct item *i)
 		p = &(*p)->chain;
 	*p = i->chain;
 	unlink_item(c, i);
-	c->used -= i->blob.len + sizeof(*i);
-	blob_free(&i->blob);
+	c->used -= cost(strlen(i->name), i->cipher.len);
+	blob_free(&i->cipher);
 	free(i);
 }
 
@@ -72,63 +96,86 @@ void sealed_close(struct sealed *c)
 		return;
 	while (c->oldest)
 		drop(c, c->oldest);
-	blob_free(&c->last);
+	secret_delete(c->locked);
 	free(c);
 }
 
-static struct item *find(struct sealed *c, const uint8_t *id)
+static bool is_of(const struct item *i, const struct sealed_source *src)
 {
-	struct item *i = *bucket(c, id);
+	const struct version *v = src->version;
 
-	while (i && memcmp(i->id, id, HASH_SIZE) != 0)
+	return memcmp(i->id, v->id, HASH_SIZE) == 0 && i->ring == src->ring &&
+	       i->set_epoch == v->set_epoch && i->gen == v->gen && i->len == v->len &&
+	       name_cmp(i->name, src->name) == 0;
+}
+
+static struct item *find(struct sealed *c, const struct sealed_source *src)
+{
+	struct item *i = *bucket(c, src->version->id);
+
+	while (i && !is_of(i, src))
 		i = i->chain;
 	return i;
 }
 
-/* Takes the blob over; NULL when it cannot be kept. */
-static struct item *keep(struct sealed *c, const uint8_t *id, struct blob *blob)
+/* The object's hash makes the nonce: no other key is ever wrapped under it. */
+static void wrap(const struct sealed *c, const uint8_t *id, const uint8_t *in, uint8_t *out)
 {
+	crypto_stream_xchacha20_xor(out, in, VALUE_KEY_SIZE, id, c->locked->wrap);
+}
+
+/* Takes the cipher text over if it can be kept; c->locked->key is its key. */
+static void keep(struct sealed *c, const struct sealed_source *src, struct blob *cipher)
+{
+	const struct version *v = src->version;
+	size_t name_len = strlen(src->name), size = cost(name_len, cipher->len);
 	struct item *i, **head;
 
-	if (blob->len + sizeof(*i) > c->limit)
-		return NULL;
-	i = calloc(1, sizeof(*i));
-	if (!i)
-		return NULL;
-	while (c->oldest && c->used + blob->len + sizeof(*i) > c->limit)
+	if (size > c->limit || !(i = calloc(1, sizeof(*i) + name_len + 1)))
+		return;
+	while (c->oldest && c->used + size > c->limit)
 		drop(c, c->oldest);
-	memcpy(i->id, id, HASH_SIZE);
-	i->blob = *blob;
-	*blob = (struct blob){0};
-	head = bucket(c, id);
+	memcpy(i->id, v->id, HASH_SIZE);
+	i->ring = src->ring;
+	i->set_epoch = v->set_epoch;
+	i->gen = v->gen;
+	i->len = v->len;
+	memcpy(i->name, src->name, name_len + 1);
+	wrap(c, i->id, c->locked->key, i->wrapped);
+	i->cipher = *cipher;
+	*cipher = (struct blob){0};
+	head = bucket(c, i->id);
 	i->chain = *head;
 	*head = i;
 	link_newest(c, i);
-	c->used += i->blob.len + sizeof(*i);
-	return i;
+	c->used += size;
 }
 
-int sealed_get(struct sealed *c, struct backend *b, const struct keyring *k,
-	       const uint8_t id[static HASH_SIZE], const struct blob **out)
+static int unseal_first(struct sealed *c, const struct sealed_source *src, uint8_t *out)
 {
-	struct item *i = find(c, id);
-	struct blob fresh = {0};
-	int r;
+	BLOB_CLEANUP struct blob sealed = {0}, cipher = {0};
+	int r = object_fetch(src->backend, src->ring, src->version->id, &sealed);
 
-	if (i) {
-		unlink_item(c, i);
-		link_newest(c, i);
-		*out = &i->blob;
-		return 0;
-	}
-	if ((r = object_fetch(b, k, id, &fresh)) < 0)
+	if (r == 0)
+		r = value_open_keep(src->ring, src->version, src->name, &sealed, out,
+				    c->locked->key, &cipher);
+	if (r < 0)
 		return r;
-	if ((i = keep(c, id, &fresh))) {
-		*out = &i->blob;
-		return 0;
-	}
-	blob_free(&c->last);
-	c->last = fresh;
-	*out = &c->last;
+	keep(c, src, &cipher);
+	sodium_memzero(c->locked->key, sizeof(c->locked->key));
+	return 0;
+}
+
+int sealed_unseal(struct sealed *c, const struct sealed_source *src, uint8_t *out)
+{
+	struct item *i = find(c, src);
+
+	if (!i)
+		return unseal_first(c, src, out);
+	unlink_item(c, i);
+	link_newest(c, i);
+	wrap(c, i->id, i->wrapped, c->locked->key);
+	value_again(c->locked->key, &i->cipher, out);
+	sodium_memzero(c->locked->key, sizeof(c->locked->key));
 	return 0;
 }

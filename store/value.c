@@ -75,37 +75,88 @@ static int agree(const struct keyring_gen *g, const struct blob *body, uint8_t *
 	return r == 0 ? 0 : ERR_AUTH;
 }
 
-int value_open_into(struct keyring *k, const struct version *v, const char *name,
-		    const struct blob *sealed, uint8_t *out)
+/* Everything but the cipher: the body within the envelope, and the session key into rx. */
+static int open_body(struct keyring *k, const struct version *v, const struct blob *sealed,
+		     struct blob *body, uint8_t *rx)
 {
-	BLOB_CLEANUP struct blob body = {0};
 	const struct keyring_gen *g;
-	uint8_t ad[AD_MAX], rx[crypto_kx_SESSIONKEYBYTES];
-	size_t ad_len;
 	uint32_t gen;
-	int r = object_open(k, OBJECT_VALUE, sealed, &body, &gen);
+	int r = object_open(k, OBJECT_VALUE, sealed, body, &gen);
 
 	if (r < 0)
 		return r;
-	if (gen != v->gen || body.len != EPK + v->len + TAG)
+	if (gen != v->gen || body->len != EPK + v->len + TAG)
 		return ERR_AUTH;
 	r = keyring_at(k, gen, &g);
 	if (r < 0)
 		return r;
-	if (!g->has_sk)
-		return ERR_DENIED;
-	r = agree(g, &body, rx);
-	if (r < 0)
-		return r;
-	ad_len = additional_data(k, gen, v->set_epoch, name, ad);
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, body.data + EPK,
-						       body.len - EPK, ad, ad_len, zero_nonce,
-						       rx) != 0) {
-		sodium_memzero(out, v->len);
-		r = ERR_AUTH;
-	}
+	return g->has_sk ? agree(g, body, rx) : ERR_DENIED;
+}
+
+static int decrypt(const struct keyring *k, const struct version *v, const char *name,
+		   const struct blob *body, const uint8_t *rx, uint8_t *out)
+{
+	uint8_t ad[AD_MAX];
+	size_t ad_len = additional_data(k, v->gen, v->set_epoch, name, ad);
+
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, body->data + EPK,
+						       body->len - EPK, ad, ad_len, zero_nonce,
+						       rx) == 0)
+		return 0;
+	sodium_memzero(out, v->len);
+	return ERR_AUTH;
+}
+
+int value_open_into(struct keyring *k, const struct version *v, const char *name,
+		    const struct blob *sealed, uint8_t *out)
+{
+	BLOB_CLEANUP struct blob body = {0};
+	uint8_t rx[crypto_kx_SESSIONKEYBYTES];
+	int r = open_body(k, v, sealed, &body, rx);
+
+	if (r == 0)
+		r = decrypt(k, v, name, &body, rx, out);
 	sodium_memzero(rx, sizeof(rx));
 	return r;
+}
+
+static int keep(const struct blob *body, const uint8_t *rx, uint8_t *key, struct blob *cipher)
+{
+	size_t len = body->len - EPK - TAG;
+	uint8_t *copy = malloc(len ? len : 1);
+
+	if (!copy)
+		return ERR_NOMEM;
+	memcpy(copy, body->data + EPK, len);
+	*cipher = (struct blob){.data = copy, .len = len};
+	/* XChaCha20 is ChaCha20 under a key made of the first 16 bytes of its nonce
+	 * (draft-irtf-cfrg-xchacha, section 2.3). */
+	crypto_core_hchacha20(key, zero_nonce, rx, NULL);
+	return 0;
+}
+
+int value_open_keep(struct keyring *k, const struct version *v, const char *name,
+		    const struct blob *sealed, uint8_t *out, uint8_t key[static VALUE_KEY_SIZE],
+		    struct blob *cipher)
+{
+	BLOB_CLEANUP struct blob body = {0};
+	uint8_t rx[crypto_kx_SESSIONKEYBYTES];
+	int r = open_body(k, v, sealed, &body, rx);
+
+	if (r == 0)
+		r = decrypt(k, v, name, &body, rx, out);
+	if (r == 0)
+		r = keep(&body, rx, key, cipher);
+	sodium_memzero(rx, sizeof(rx));
+	return r;
+}
+
+void value_again(const uint8_t key[static VALUE_KEY_SIZE], const struct blob *cipher, uint8_t *out)
+{
+	static const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
+
+	/* Block 0 of the stream is the authenticator's key (RFC 8439, section 2.8). */
+	crypto_stream_chacha20_ietf_xor_ic(out, cipher->data, cipher->len, nonce, 1, key);
 }
 
 int value_open(struct keyring *k, const struct version *v, const char *name,
