@@ -16,7 +16,9 @@
 
 #define LINE_SIZE 2048
 #define TEXT_SIZE 1024
-#define GRANTS 64u /* a power of two */
+#define GRANT_WAYS 4u  /* that compete for */
+#define GRANT_SETS 64u /* one of these; a power of two */
+#define GRANTS (GRANT_WAYS * GRANT_SETS)
 #define GRANT_MS 1000
 
 static struct log_options options;
@@ -265,15 +267,31 @@ static void open_grant(struct grant *g, const struct log_decision *d, int64_t no
 	grants_used++;
 }
 
+/* Where d is counted: its own place, a free one, or the one that has been counting longest. */
+static struct grant *place(const struct log_decision *d)
+{
+	struct grant *set = &grants[((d->ino ^ d->uid) & (GRANT_SETS - 1)) * GRANT_WAYS];
+	struct grant *best = set;
+
+	for (struct grant *g = set; g < set + GRANT_WAYS; g++) {
+		if (g->used && g->ino == d->ino && g->uid == d->uid)
+			return g;
+		if (best->used && (!g->used || g->since < best->since))
+			best = g;
+	}
+	return best;
+}
+
 void log_decision(const struct log_decision *d)
 {
-	struct grant *g = &grants[(d->ino ^ d->uid) & (GRANTS - 1)];
+	struct grant *g;
 	int64_t now;
 
 	if (!d->granted) {
 		write_decision(d, 0);
 		return;
 	}
+	g = place(d);
 	now = now_ms();
 	if (g->used && g->ino == d->ino && g->uid == d->uid && now - g->since < GRANT_MS) {
 		g->more++;
