@@ -36,7 +36,7 @@ rsync_like() {
 
 # refused_start: neither a mount nor a message without the next step.
 refused_start() {
-	run ! secretfs "$mnt" -o "bundle=$dir/bundle,log=stderr"
+	run -1 timeout 20 secretfs -f "$mnt" -o "bundle=$dir/bundle,log=stderr"
 	is_not_mounted "$mnt"
 	[[ -z $(ls -A "$mnt") ]]
 	[[ -n $output ]]

@@ -23,7 +23,7 @@ without_locks() {
 }
 
 @test "the daemon does not start, and says that memory cannot be locked" {
-	run ! without_locks 0 secretfs "$dir/mnt" -o "bundle=$dir/bundle,log=stderr"
+	run -1 without_locks 0 timeout 20 secretfs -f "$dir/mnt" -o "bundle=$dir/bundle,log=stderr"
 	is_not_mounted "$dir/mnt"
 	holds "$output" lock
 	# with the right to lock, by the same way, it does
