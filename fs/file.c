@@ -31,6 +31,8 @@ struct file {
 	uint32_t tag; /* first bytes of id */
 	bool cached;
 	uint8_t id[HASH_SIZE];
+	const struct keyring *ring; /* with the epoch, the record that has been checked */
+	uint64_t set_epoch;
 	size_t len;
 	struct pool_buffer buffer;
 	struct holder *holders; /* usual, or the heap when there are more */
@@ -242,6 +244,8 @@ static int load(struct files *f, struct file **slot, uint64_t ino, const struct 
 	file->ino = ino;
 	file->tag = tag_of(src->version->id);
 	memcpy(file->id, src->version->id, HASH_SIZE);
+	file->ring = src->ring;
+	file->set_epoch = src->version->set_epoch;
 	if ((r = unseal(f, src, file)) < 0) {
 		free_file(f, file);
 		*store_error = r;
@@ -308,6 +312,18 @@ static void unload_if_unused(struct files *f, struct file **slot)
 	free_file(f, file);
 }
 
+/*
+ * Is file what src names?  The object alone does not say: a writer of a broader scope may list one of
+ * a narrower scope, whose ids the store shows, under the same name.
+ */
+static bool is_version(const struct file *file, const struct sealed_source *src)
+{
+	const struct version *v = src->version;
+
+	return memcmp(file->id, v->id, HASH_SIZE) == 0 && file->ring == src->ring &&
+	       file->set_epoch == v->set_epoch && file->len == v->len;
+}
+
 static int hold(struct files *f, uint64_t ino, uid_t uid, const struct sealed_source *src,
 		int *store_error)
 {
@@ -317,8 +333,8 @@ static int hold(struct files *f, uint64_t ino, uid_t uid, const struct sealed_so
 
 	if (!*slot)
 		e = load(f, slot, ino, src, store_error);
-	else if (memcmp((*slot)->id, src->version->id, HASH_SIZE) != 0)
-		e = EBUSY; /* one of 2^32: the handle could not tell the two apart */
+	else if (!is_version(*slot, src))
+		e = EBUSY; /* one of 2^32, or a forgery: the handle could not tell the two apart */
 	if (e || !*slot)
 		return e ? e : EIO;
 	if ((h = holder_of(*slot, uid))) {
