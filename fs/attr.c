@@ -10,7 +10,6 @@
 #include "name.h"
 
 #define KEEP 86400.0 /* seconds */
-#define ALIAS_SHIFT (64 - VIEW_ALIAS_BITS)
 #define NS 1000000000u
 
 static struct timespec time_of(uint64_t ns)
@@ -46,7 +45,7 @@ static void stat_file(const struct server *s, const struct view_entry *e, struct
 void attr_stat(const struct server *s, const struct view_entry *e, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
-	st->st_ino = e->ino;
+	st->st_ino = view_node(s->view, e);
 	st->st_blksize = 4096;
 	if (e->kind == VIEW_DIR)
 		stat_dir(s, e, st);
@@ -55,10 +54,11 @@ void attr_stat(const struct server *s, const struct view_entry *e, struct stat *
 	st->st_atim = st->st_ctim = st->st_mtim;
 }
 
-double attr_timeout(const struct view_entry *e, fuse_ino_t ino)
+double attr_timeout(const struct server *s, const struct view_entry *e, fuse_ino_t ino)
 {
-	/* Every commit changes the time of directories, and a file has one node id only. */
-	return e->kind == VIEW_FILE && ino == e->ino ? KEEP : 0;
+	/* Every commit changes the time of directories, and an old version's node id is told of no
+	 * further change. */
+	return e->kind == VIEW_FILE && ino == view_node(s->view, e) ? KEEP : 0;
 }
 
 /* Never 0.  FNV-1a (Fowler, Noll, Vo), folded to the bits there are. */
@@ -76,16 +76,16 @@ static uint64_t alias_of(uint64_t parent_alias, const char *name)
 void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t parent,
 		const char *name, struct fuse_entry_param *p)
 {
-	uint64_t parent_alias = parent >> ALIAS_SHIFT;
+	uint64_t parent_alias = parent >> VIEW_ALIAS_SHIFT;
 	char shown[NAME_SIZE];
 	bool exact = !parent_alias && strcmp(view_base(s->view, e, shown), name) == 0;
 
 	memset(p, 0, sizeof(*p));
-	p->ino = e->ino;
+	p->ino = view_node(s->view, e);
 	if (!exact && e->kind == VIEW_DIR)
-		p->ino |= alias_of(parent_alias, name) << ALIAS_SHIFT;
+		p->ino |= alias_of(parent_alias, name) << VIEW_ALIAS_SHIFT;
 	attr_stat(s, e, &p->attr);
-	p->attr_timeout = attr_timeout(e, p->ino);
+	p->attr_timeout = attr_timeout(s, e, p->ino);
 	p->entry_timeout = exact ? KEEP : 0;
 }
 

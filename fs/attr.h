@@ -20,7 +20,7 @@
 
 void attr_stat(const struct server *s, const struct view_entry *e, struct stat *st);
 /* Seconds that the kernel may keep the attributes of e as known by node id ino. */
-double attr_timeout(const struct view_entry *e, fuse_ino_t ino);
+double attr_timeout(const struct server *s, const struct view_entry *e, fuse_ino_t ino);
 /* e as found under name in the directory that is known to the kernel as parent. */
 void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t parent,
 		const char *name, struct fuse_entry_param *p);

@@ -8,6 +8,7 @@
 #include "access.h"
 #include "pool.h"
 #include "secret.h"
+#include "view.h"
 
 #define BUCKETS 4096u /* powers of two */
 #define UID_BUCKETS 256u
@@ -27,9 +28,9 @@ struct holder { /* of one open version */
 };
 
 struct file {
-	uint64_t ino;
-	uint32_t tag; /* first bytes of id */
-	bool cached;
+	uint64_t node; /* its own; it may be open by that of an older version too */
+	uint32_t tag;  /* first bytes of id */
+	bool cached;   /* the kernel may hold pages of it */
 	uint8_t id[HASH_SIZE];
 	const struct keyring *ring; /* with the epoch, the record that has been checked */
 	uint64_t set_epoch;
@@ -195,11 +196,17 @@ static uint32_t tag_of(const uint8_t *id)
 	return id[0] | (uint32_t)id[1] << 8 | (uint32_t)id[2] << 16 | (uint32_t)id[3] << 24;
 }
 
+static bool same_name(uint64_t a, uint64_t b)
+{
+	return ((a ^ b) & VIEW_INO_MASK) == 0;
+}
+
+/* All versions of a name are in one chain. */
 static struct file **file_slot(struct files *f, uint64_t ino, uint32_t tag)
 {
-	struct file **p = &f->buckets[(ino ^ tag) & (BUCKETS - 1)];
+	struct file **p = &f->buckets[ino & (BUCKETS - 1)];
 
-	while (*p && ((*p)->ino != ino || (*p)->tag != tag))
+	while (*p && (!same_name((*p)->node, ino) || (*p)->tag != tag))
 		p = &(*p)->chain;
 	return p;
 }
@@ -228,7 +235,7 @@ static int unseal(struct files *f, const struct sealed_source *src, struct file 
 }
 
 /* A version nobody has open yet goes into *slot. */
-static int load(struct files *f, struct file **slot, uint64_t ino, const struct sealed_source *src,
+static int load(struct files *f, struct file **slot, uint64_t node, const struct sealed_source *src,
 		int *store_error)
 {
 	struct file *file;
@@ -241,7 +248,7 @@ static int load(struct files *f, struct file **slot, uint64_t ino, const struct 
 		return ENOMEM;
 	file->holders = file->usual;
 	file->holders_cap = HOLDERS_USUAL;
-	file->ino = ino;
+	file->node = node;
 	file->tag = tag_of(src->version->id);
 	memcpy(file->id, src->version->id, HASH_SIZE);
 	file->ring = src->ring;
@@ -324,15 +331,15 @@ static bool is_version(const struct file *file, const struct sealed_source *src)
 	       file->set_epoch == v->set_epoch && file->len == v->len;
 }
 
-static int hold(struct files *f, uint64_t ino, uid_t uid, const struct sealed_source *src,
+static int hold(struct files *f, uint64_t node, uid_t uid, const struct sealed_source *src,
 		int *store_error)
 {
-	struct file **slot = file_slot(f, ino, tag_of(src->version->id));
+	struct file **slot = file_slot(f, node, tag_of(src->version->id));
 	struct holder *h;
 	int e = 0;
 
 	if (!*slot)
-		e = load(f, slot, ino, src, store_error);
+		e = load(f, slot, node, src, store_error);
 	else if (!is_version(*slot, src))
 		e = EBUSY; /* one of 2^32, or a forgery: the handle could not tell the two apart */
 	if (e || !*slot)
@@ -347,7 +354,7 @@ static int hold(struct files *f, uint64_t ino, uid_t uid, const struct sealed_so
 	return e;
 }
 
-int file_open(struct files *f, uint64_t ino, uid_t uid, const struct sealed_source *src,
+int file_open(struct files *f, uint64_t node, uid_t uid, const struct sealed_source *src,
 	      uint64_t *handle, int *store_error)
 {
 	int e;
@@ -355,7 +362,7 @@ int file_open(struct files *f, uint64_t ino, uid_t uid, const struct sealed_sour
 	*store_error = 0;
 	if ((e = file_charge(f, uid)))
 		return e;
-	if ((e = hold(f, ino, uid, src, store_error))) {
+	if ((e = hold(f, node, uid, src, store_error))) {
 		file_discharge(f, uid);
 		return e;
 	}
@@ -374,29 +381,42 @@ bool file_data(struct files *f, uint64_t ino, uint64_t handle, struct file_data 
 	return true;
 }
 
-void file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
+bool file_size(struct files *f, uint64_t node, size_t *len)
+{
+	const struct file *file = f->buckets[node & (BUCKETS - 1)];
+
+	while (file && file->node != node)
+		file = file->chain;
+	if (file)
+		*len = file->len;
+	return file;
+}
+
+bool file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
 {
 	struct file *file = file_of(f, ino, handle);
 
-	if (file)
-		file->cached = true;
+	if (!file || file->node != ino)
+		return false;
+	file->cached = true;
+	return true;
 }
 
-bool file_release(struct files *f, uint64_t ino, uint64_t handle)
+uint64_t file_release(struct files *f, uint64_t ino, uint64_t handle)
 {
 	struct file **slot = file_slot(f, ino, (uint32_t)handle);
 	uid_t uid = (uid_t)(handle >> 32);
 	struct holder *h = *slot ? holder_of(*slot, uid) : NULL;
-	bool drop_pages = false;
+	uint64_t pages = 0;
 
 	if (!h)
-		return false;
+		return 0;
 	if (--h->handles == 0)
 		drop_holder(f, *slot, h);
 	if (!(*slot)->nholders) {
-		drop_pages = (*slot)->cached;
+		pages = (*slot)->cached ? (*slot)->node : 0;
 		unload_if_unused(f, slot);
 	}
 	file_discharge(f, uid);
-	return drop_pages;
+	return pages;
 }

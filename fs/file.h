@@ -6,6 +6,8 @@
  * A handle is not a pointer: it is computed from the version's id and the opener's uid, so that a
  * successor of this process can understand the handles it gave out.
  *
+ * Files are known by any node id of their name (view.h), and a handle by the version it is of.
+ *
  * A uid holds at most FILE_HANDLES_PER_UID open files and directories (EMFILE beyond) and
  * FILE_BYTES_PER_UID bytes of opened values, each version counted once (ENFILE beyond); all uids
  * together at most FILE_HANDLES handles and FILE_BYTES bytes (ENFILE).  Memory that cannot be
@@ -39,17 +41,21 @@ void files_close(struct files *f); /* wipes everything; NULL is fine */
 size_t files_handles(const struct files *f);
 
 /*
- * Open a version for uid.  0, or the errno for the caller; *store_error is then the error of store/
- * behind it, or 0.
+ * Open a version, whose own node id is node, for uid.  0, or the errno for the caller; *store_error is
+ * then the error of store/ behind it, or 0.
  */
-WUR int file_open(struct files *f, uint64_t ino, uid_t uid, const struct sealed_source *src,
+WUR int file_open(struct files *f, uint64_t node, uid_t uid, const struct sealed_source *src,
 		  uint64_t *handle, int *store_error);
 /* False when no such handle is open. */
 bool file_data(struct files *f, uint64_t ino, uint64_t handle, struct file_data *out);
-/* The kernel may now hold bytes of this version in its page cache. */
-void file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);
-/* True when this was the last handle of a version that was marked so: drop those pages. */
-bool file_release(struct files *f, uint64_t ino, uint64_t handle);
+/* The size of the version that has this very node id, if it is open. */
+bool file_size(struct files *f, uint64_t node, size_t *len);
+/* The kernel may now hold pages of this version.  False, and it may not, when ino is the node id of another
+ * one: an inode's pages are to be of its own version. */
+bool file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);
+/* The node id whose pages are to be dropped, when this was the last handle of a version that was marked;
+ * else 0. */
+uint64_t file_release(struct files *f, uint64_t ino, uint64_t handle);
 
 /* Directory handles count too.  0 or the errno. */
 WUR int file_charge(struct files *f, uid_t uid);

@@ -32,7 +32,7 @@ static bool refuse_errno(const char *path)
 {
 	int e = errno;
 
-	if (e == ENOTCONN)
+	if (e == ENOTCONN || e == ECONNABORTED)
 		log_say(LOGGED_ERROR,
 			"%s: a dead mount is there, left by a daemon that was killed; take it off with: %s %s",
 			path, geteuid() ? HELPER " -u -z" : "umount -l", path);

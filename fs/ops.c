@@ -75,13 +75,20 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct view_entry *e = current(req, ino);
+	struct server *s = server_of(req);
 	struct stat st;
+	size_t len;
 
 	(void)fi;
 	if (!e)
 		return;
-	attr_stat(server_of(req), e, &st);
-	fuse_reply_attr(req, &st, attr_timeout(e, ino));
+	attr_stat(s, e, &st);
+	/* Who still has an older version open sees its size: mmap and sendfile go by it. */
+	if (e->kind == VIEW_FILE && st.st_ino != ino && file_size(s->files, ino, &len)) {
+		st.st_ino = ino;
+		st.st_size = (off_t)len;
+	}
+	fuse_reply_attr(req, &st, attr_timeout(s, e, ino));
 }
 
 /* Nothing is kept per node id, so there is nothing to forget. */
@@ -189,7 +196,8 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 	int store_error, err;
 
 	memcpy(v.id, f->id, HASH_SIZE);
-	err = file_open(s->files, e->ino, fuse_req_ctx(req)->uid, &src, handle, &store_error);
+	err = file_open(s->files, view_node(s->view, e), fuse_req_ctx(req)->uid, &src, handle,
+			&store_error);
 	if (store_error)
 		log_say(store_error == ERR_AUTH ? LOGGED_ALARM : LOGGED_ERROR, "%s (%s): %s", name,
 			scope_str(server_scope(s, e), scope), err_str(store_error));
@@ -222,6 +230,26 @@ static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handl
 	return err;
 }
 
+/*
+ * The node id is that of an older version.  ESTALE makes the kernel look the name up and come back with
+ * the new one, and nobody notices.  A bind mount of a single file has no name to look up: the same
+ * thread comes back with the same node id, and gets the current value by it.
+ */
+static bool first_try(fuse_req_t req, fuse_ino_t ino)
+{
+	struct server *s = server_of(req);
+	const struct server_retry now = {ino, fuse_req_ctx(req)->pid};
+
+	for (size_t i = 0; i < SERVER_RETRIES; i++) {
+		if (s->retries[i].node == now.node && s->retries[i].pid == now.pid) {
+			s->retries[i].node = 0;
+			return false;
+		}
+	}
+	s->retries[s->next_retry++ % SERVER_RETRIES] = now;
+	return true;
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct view_entry *e = current(req, ino);
@@ -233,6 +261,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		err = EISDIR;
 	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
 		err = EROFS;
+	else if (ino != view_node(server_of(req)->view, e) && first_try(req, ino))
+		err = ESTALE;
 	else
 		err = open_file(req, e, &fi->fh);
 	if (err) {
@@ -253,12 +283,19 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct file_data d;
 	size_t at = (size_t)off;
 
-	if (!file_data(s->files, ino & VIEW_INO_MASK, fi->fh, &d)) {
+	if (!file_data(s->files, ino, fi->fh, &d)) {
 		fuse_reply_err(req, EBADF);
 		return;
 	}
-	if (!fi->lock_owner) /* mmap and sendfile read through the page cache */
-		file_mark_cached(s->files, ino & VIEW_INO_MASK, fi->fh);
+	/*
+	 * mmap and sendfile read through the page cache, which belongs to the inode: its pages are to
+	 * be of its own version only.  Who opened a newer one by the old node id (a bind mount of a
+	 * single file) has to read(2), as such callers do when this fails.
+	 */
+	if (!fi->lock_owner && !file_mark_cached(s->files, ino, fi->fh)) {
+		fuse_reply_err(req, EIO);
+		return;
+	}
 	if (off < 0 || at > d.len)
 		at = d.len;
 	if (size > d.len - at)
@@ -269,10 +306,10 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct server *s = server_of(req);
+	uint64_t node = file_release(s->files, ino, fi->fh);
 	struct notify_list pages = {0};
 
-	if (file_release(s->files, ino & VIEW_INO_MASK, fi->fh) &&
-	    notify_add_pages(&pages, ino & VIEW_INO_MASK) == 0)
+	if (node && notify_add_pages(&pages, node) == 0)
 		notify_send(s->notify, &pages);
 	fuse_reply_err(req, 0);
 }
@@ -352,8 +389,8 @@ static bool put_child(struct listing_buf *b, const struct view_entry *e)
 	const struct server *s = server_of(b->req);
 	const struct view_entry *now = b->view == s->view ? e : view_by_ino(s->view, e->ino);
 	char name[NAME_SIZE];
-	struct fuse_entry_param p = {
-		.attr = {.st_ino = e->ino, .st_mode = e->kind == VIEW_DIR ? S_IFDIR : S_IFREG}};
+	struct fuse_entry_param p = {.attr = {.st_ino = view_node(b->view, e),
+					      .st_mode = e->kind == VIEW_DIR ? S_IFDIR : S_IFREG}};
 
 	view_base(b->view, e, name);
 	if (b->plus && now)

@@ -89,12 +89,11 @@ static void collect_attr(void *arg, uint64_t ino)
 	n->attrs[n->nattrs++] = ino;
 }
 
-static void collect_entry(void *arg, uint64_t parent, const char *name, uint64_t ino)
+static void collect_entry(void *arg, uint64_t parent, const char *name)
 {
 	struct collecting *c = arg;
 
 	c->failed |= notify_add_entry(&c->news->later, parent, name) < 0;
-	collect_attr(arg, ino);
 }
 
 /* Files whose owner or mode the new rules change. */
@@ -112,7 +111,7 @@ static void collect_ownership(struct collecting *c, const struct view *v, const 
 		rules_access(old, &scopes[e->level], name, &was);
 		rules_access(new, &scopes[e->level], name, &is);
 		if (was.mode != is.mode || was.owner != is.owner || was.group != is.group)
-			collect_attr(c, e->ino);
+			collect_attr(c, view_node(v, e));
 	}
 }
 

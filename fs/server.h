@@ -20,6 +20,13 @@
 
 struct fuse_session;
 
+#define SERVER_RETRIES 32
+
+struct server_retry { /* an open that was sent back to look the name up again */
+	uint64_t node;
+	pid_t pid;
+};
+
 struct server {
 	/* Set up before serving, in this order; taken down in reverse by server_close. */
 	struct rules *rules;
@@ -33,6 +40,8 @@ struct server {
 	struct fuse_session *se; /* owned by session.c */
 	struct reload *reload;
 	struct notify *notify;
+	struct server_retry retries[SERVER_RETRIES];
+	unsigned next_retry;
 	bool answered; /* the kernel has got its first answer */
 };
 

@@ -461,6 +461,19 @@ const struct view_file *view_file_of(const struct view *v, const struct view_ent
 	return &v->files[e->file];
 }
 
+uint64_t view_node(const struct view *v, const struct view_entry *e)
+{
+	const uint64_t versions = (1u << VIEW_ALIAS_BITS) - 1;
+	uint64_t version;
+
+	if (e->kind == VIEW_DIR)
+		return e->ino;
+	/* Never 0, so that no file has the id of a directory; alike only for versions that many
+	 * commits apart. */
+	version = 1 + (view_file_of(v, e)->set_epoch * SCOPE_LEVELS + e->level) % versions;
+	return e->ino | version << VIEW_ALIAS_SHIFT;
+}
+
 const struct view_entry *view_by_ino(const struct view *v, uint64_t ino)
 {
 	uint32_t found = v->table[slot_of(v, ino & VIEW_INO_MASK)];
@@ -565,15 +578,13 @@ void view_diff(const struct view *old, const struct view *new, const struct view
 {
 	for (uint32_t i = 1; i < old->nentries; i++) {
 		const struct view_entry *was = &old->entries[i], *is = view_by_ino(new, was->ino);
+		char base[NAME_SIZE];
 
-		if (!is || is->kind != was->kind || !same_spelling(old, was, new, is)) {
-			char base[NAME_SIZE];
-
+		if (!is || view_node(new, is) != view_node(old, was) ||
+		    !same_spelling(old, was, new, is))
 			c->entry_gone(c->arg, old->entries[was->parent].ino,
-				      view_base(old, was, base), was->ino);
-		}
-		if (is && is->kind == VIEW_FILE && was->kind == VIEW_FILE &&
-		    !same_file(old, was, new, is))
-			c->attr_changed(c->arg, was->ino);
+				      view_base(old, was, base));
+		if (was->kind == VIEW_FILE && (!is || !same_file(old, was, new, is)))
+			c->attr_changed(c->arg, view_node(old, was));
 	}
 }

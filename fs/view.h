@@ -11,7 +11,9 @@
  * that a subtree is one contiguous run.  Entry 0 is the root.
  *
  * Node ids are a keyed hash of the kind and the folded path: the same name has the same id in
- * every view of the mount and after a restart.  The upper VIEW_ALIAS_BITS are free for the caller.
+ * every view of the mount and after a restart.  The upper VIEW_ALIAS_BITS are free: the kernel is
+ * given a file's version in them (view_node), so that each version has an inode of its own, as after
+ * a rename over the name, with a page cache and a size of its own.
  */
 #ifndef VIEW_H
 #define VIEW_H
@@ -25,8 +27,9 @@
 #include "scope.h"
 
 #define VIEW_ROOT_INO 1
-#define VIEW_RESERVED 15 /* node ids up to this are never a name's */
-#define VIEW_ALIAS_BITS 12
+#define VIEW_RESERVED 15 /* numbers up to this are never a name's */
+#define VIEW_ALIAS_BITS 16
+#define VIEW_ALIAS_SHIFT (64 - VIEW_ALIAS_BITS)
 #define VIEW_INO_MASK (UINT64_MAX >> VIEW_ALIAS_BITS)
 #define VIEW_KEY_SIZE 16 /* of crypto_shorthash */
 
@@ -85,7 +88,10 @@ const struct view_entry *view_at(const struct view *v, uint32_t index);
 uint32_t view_index(const struct view *v, const struct view_entry *e);
 const struct view_file *view_file_of(const struct view *v, const struct view_entry *e);
 
-/* By node id, alias bits ignored; NULL. */
+/* The node id for the kernel: a directory's ino, or a file's with its version in the upper bits. */
+uint64_t view_node(const struct view *v, const struct view_entry *e);
+
+/* By node id, upper bits ignored, so that an old version's leads to the current one; NULL. */
 const struct view_entry *view_by_ino(const struct view *v, uint64_t ino);
 /* The child of dir of that name, in any case; NULL. */
 const struct view_entry *view_child(const struct view *v, const struct view_entry *dir,
@@ -102,13 +108,13 @@ const char *view_path(const struct view *v, const struct view_entry *e, char *ou
 const char *view_base(const struct view *v, const struct view_entry *e, char *out);
 
 /*
- * What the kernel may know of old that is wrong in new: entry_gone for an entry that vanished,
- * changed its kind or its spelling (base: as old spelled it), attr_changed for a file that stays
- * with another value, expiry or scope.
+ * What the kernel may know of old that is wrong in new: entry_gone for a name (base: as old spelled
+ * it) that vanished, or is another inode or spelled another way now; attr_changed for a node id of
+ * old whose attributes changed.
  */
 struct view_changes {
-	void (*entry_gone)(void *arg, uint64_t parent_ino, const char *base, uint64_t ino);
-	void (*attr_changed)(void *arg, uint64_t ino);
+	void (*entry_gone)(void *arg, uint64_t parent_ino, const char *base);
+	void (*attr_changed)(void *arg, uint64_t node);
 	void *arg;
 };
 void view_diff(const struct view *old, const struct view *new, const struct view_changes *c);

@@ -268,6 +268,45 @@ mutations() {
 	same "KEY g " "$(ls "$mnt" | tr '\n' ' ')"
 }
 
+@test "an update is a new inode, and whoever holds the old one keeps its size and bytes" {
+	put KEY "the older value"
+	mint
+	serve
+	same fine "$(py 'exec("""
+import mmap, subprocess
+old = open(sys.argv[1], "rb")
+held = mmap.mmap(old.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
+subprocess.run(["secretctl", "update", "secret", "KEY", "-"], input=b"new", check=True, stdout=2)
+new = open(sys.argv[1], "rb")
+fresh = mmap.mmap(new.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
+assert fresh[:] == b"new", fresh[:]
+assert held[:] == b"the older value", held[:]
+assert os.pread(old.fileno(), 100, 0) == b"the older value"
+assert os.fstat(old.fileno()).st_size == 15 and os.fstat(new.fileno()).st_size == 3
+assert os.fstat(old.fileno()).st_ino != os.fstat(new.fileno()).st_ino
+assert os.fstat(new.fileno()).st_ino == os.stat(os.path.dirname(sys.argv[1]) + "/key").st_ino
+print("fine")
+""")' "$mnt/KEY" 3>&- 4>&-)"
+}
+
+@test "a single file bound elsewhere serves the current value, with its size" {
+	put KEY first
+	mint
+	serve
+	touch "$dir/bound"
+	mount --bind "$mnt/KEY" "$dir/bound"
+	for value in second-value 3 "the fourth value"; do
+		put KEY "$value"
+		same "$value" "$(cat "$mnt/KEY")"
+		same "$value" "$(cat "$dir/bound")"
+		same "${#value}" "$(stat -c %s "$dir/bound")"
+	done
+	# what goes through the page cache is not mixed, but refused, and read(2) instead
+	cp "$dir/bound" "$dir/copy" || cat "$dir/bound" >"$dir/copy"
+	same "the fourth value" "$(cat "$dir/copy")"
+	umount "$dir/bound"
+}
+
 @test "a narrower scope that comes and goes changes the answer" {
 	put KEY org
 	mint -p flytesnacks -d development

@@ -45,6 +45,7 @@ static int try_add(struct view *v, enum scope_level level, const char *name, uin
 	r.nversions = 1;
 	r.created = created;
 	r.versions[0].len = len;
+	r.versions[0].set_epoch = len;
 	r.versions[0].id[0] = (uint8_t)len;
 	return view_add(v, level, &r);
 }
@@ -342,7 +343,7 @@ struct diff {
 	const struct view *old;
 };
 
-static void on_gone(void *arg, uint64_t parent, const char *base, uint64_t ino)
+static void on_gone(void *arg, uint64_t parent, const char *base)
 {
 	struct diff *d = arg;
 	char path[NAME_SIZE];
@@ -350,7 +351,6 @@ static void on_gone(void *arg, uint64_t parent, const char *base, uint64_t ino)
 	view_path(d->old, view_by_ino(d->old, parent), path);
 	snprintf(d->gone + strlen(d->gone), sizeof(d->gone) - strlen(d->gone), "[%s]%s ", path,
 		 base);
-	assert_non_null(view_by_ino(d->old, ino));
 }
 
 static void on_changed(void *arg, uint64_t ino)
@@ -358,9 +358,35 @@ static void on_changed(void *arg, uint64_t ino)
 	struct diff *d = arg;
 	char path[NAME_SIZE];
 
+	assert_int_equal(ino, view_node(d->old, view_by_ino(d->old, ino)));
 	view_path(d->old, view_by_ino(d->old, ino), path);
 	snprintf(d->changed + strlen(d->changed), sizeof(d->changed) - strlen(d->changed), "%s ",
 		 path);
+}
+
+/* Each version is an inode of its own, also when it comes from another scope at the same epoch. */
+static void versions_have_node_ids_of_their_own(void **state)
+{
+	struct view *v[3];
+	uint64_t node[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		const struct view_entry *e;
+
+		v[i] = start();
+		add(v[i], i == 2 ? PRO : ORG, "key", i == 0 ? 7 : 8);
+		finish(v[i]);
+		e = view_find(v[i], "key");
+		node[i] = view_node(v[i], e);
+		assert_int_equal(node[i] & VIEW_INO_MASK, e->ino);
+		assert_int_not_equal(node[i], e->ino);
+		assert_ptr_equal(view_by_ino(v[0], node[i]), view_find(v[0], "key"));
+	}
+	assert_int_not_equal(node[0], node[1]);
+	assert_int_not_equal(node[1], node[2]);
+	for (int i = 0; i < 3; i++)
+		view_unref(v[i]);
 }
 
 static void differences(void **state)
@@ -383,8 +409,8 @@ static void differences(void **state)
 	add(b, ORG, "updated", 8);
 	finish(b);
 	view_diff(a, b, &c);
-	assert_string_equal(d.gone, "[]g [g]deleted []kind []spelled ");
-	assert_string_equal(d.changed, "updated ");
+	assert_string_equal(d.gone, "[]g [g]deleted []kind []spelled []updated ");
+	assert_string_equal(d.changed, "g/deleted kind updated ");
 	view_unref(a);
 	view_unref(b);
 }
@@ -449,6 +475,7 @@ int main(void)
 		cmocka_unit_test(order_is_checked),
 		cmocka_unit_test(node_ids_are_stable),
 		cmocka_unit_test(kind_is_part_of_the_node_id),
+		cmocka_unit_test(versions_have_node_ids_of_their_own),
 		cmocka_unit_test(differences),
 		cmocka_unit_test(hundred_thousand),
 	};
