@@ -449,7 +449,7 @@ except OSError as e:
 	cp -a "$SECRETFS_STORE/refs" "$dir/refs.old"
 	put KEY two
 	same two "$(cat "$mnt/KEY")"
-	cp "$dir"/refs.old/* "$SECRETFS_STORE/refs/"
+	mv "$dir"/refs.old/* "$SECRETFS_STORE/refs/" # each in one step
 	same two "$(cat "$mnt/KEY")"
 	wait_for 5 logged ALARM
 	rm "$SECRETFS_STORE"/refs/*
