@@ -1,28 +1,39 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * linger - how long the serving thread looks for the next request before it sleeps.
+ * linger - what the serving thread does between two requests, so that neither it nor the reader has
+ * to be woken on another processor: that costs several times what an answer does.
  *
- * Waking up costs more than an answer, so looking on for some microseconds pays when the next
- * request is close.  It does not when nobody comes, and it harms when others want the processor: then
- * it is given up for a while.
+ * Two means, each given up for a while when it does not pay:
+ * - It moves to the reader's processor when the requests of a single reader take that long to come.
+ *   Reader and server then take turns there, and no processor has to be woken at all.
+ * - Where they do not stay together, it looks for the next request for some microseconds before
+ *   it sleeps.
+ * When nobody reads it costs nothing: it is only ever called after a request.
  */
 #ifndef LINGER_H
 #define LINGER_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-struct linger {	       /* zeroed = fresh */
-	int64_t until; /* ns; 0: not looking */
-	int score;     /* of late: found against not found */
-	unsigned rest; /* answers that it is still given up for */
-	unsigned answers;
-	long preempted; /* times, as last seen */
+struct linger {		   /* zeroed = fresh */
+	int64_t since;	   /* ns; nothing has been there since then; 0: busy */
+	bool off;	   /* neither means, ever */
+	bool looked;	   /* and has been looked for */
+	int score;	   /* looking: found against not found, of late */
+	unsigned rest;	   /* looking is given up for that many requests */
+	unsigned far;	   /* requests of late that came as from another processor */
+	unsigned near;	   /* and as from this one, since the last move */
+	unsigned stay;	   /* no move for that many requests */
+	unsigned patience; /* the next stay, as a power of two */
+	pid_t reader;	   /* 0: nobody yet */
+	unsigned alone;	   /* answers to this reader alone */
 };
 
-/* A request was answered. */
-void linger_answered(struct linger *l);
-/* None is there: look on? */
+/* A request of that thread (0: not known) is there. */
+void linger_arrived(struct linger *l, pid_t reader);
+/* None is there: look on, instead of sleeping? */
 bool linger_on(struct linger *l);
 
 #endif

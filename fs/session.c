@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ static int answer_one(struct loop *l)
 		return 0;
 	if (n <= 0)
 		return -1;
+	linger_arrived(&l->linger, (pid_t)((const struct fuse_in_header *)l->buf.mem)->pid);
 	fuse_session_process_buf(l->s->se, &l->buf);
 	if (fuse_session_exited(l->s->se))
 		return -1;
@@ -118,9 +120,7 @@ static int answer_all(struct loop *l)
 		if (n < 0)
 			return n;
 		answered += n;
-		if (n > 0)
-			linger_answered(&l->linger);
-		else if (!linger_on(&l->linger))
+		if (n == 0 && !linger_on(&l->linger))
 			break;
 	}
 	return 0;
