@@ -275,6 +275,38 @@ static void minting_does_not_paper_over_it(void **state)
 	mount_fini(&m);
 }
 
+/* Nor by an admin who has no memory of it, while its commits still lie there; a first commit that a
+ * killed admin left does not count. */
+static void its_commits_are_memory_enough(void **state)
+{
+	struct fixture *f = *state;
+	struct scope s = fixture_scope("alpha", "development");
+	KEYRING_CLEANUP struct keyring *admin = fixture_ring(f, "alpha", "production");
+	struct apply_result result;
+	char key[BACKEND_KEY_SIZE];
+	struct bundle *b = NULL;
+	struct mount m;
+
+	mount_init(f, &m);
+	for (int i = 0; i < SCOPE_LEVELS; i++) {
+		memory_restore(f->b, m.whole);
+		ref_of(&m, i, key);
+		memory_remove(f->b, key);
+		fails(ERR_STALE, bundle_mint_reader(f->b, f->root, "forgetful", &s, &b));
+		fails(ERR_STALE, bundle_mint_reader(f->b, f->root, NULL, &s, &b));
+		assert_null(memory_find(f->b, key));
+	}
+	memory_restore(f->b, m.whole);
+	memory_fail(f->b, 2, ERR_IO); /* the swap, and the clearing away */
+	fails(ERR_IO, apply_genesis(f->b, admin, &result));
+	memory_fail(f->b, 0, 0);
+	assert_int_equal(memory_count(f->b), memory_count(m.whole) + 1);
+	s = fixture_scope("alpha", "production");
+	ok(bundle_mint_reader(f->b, f->root, "forgetful", &s, &b));
+	bundle_free(b);
+	mount_fini(&m);
+}
+
 /* Made anew by an admin who has seen nothing of it: the bundles that are out refuse it still. */
 static void a_scope_made_anew_is_another(void **state)
 {
@@ -323,6 +355,7 @@ int main(void)
 		in_memory(a_scope_put_back_to_nothing),
 		in_memory(a_running_mount_keeps_its_view),
 		in_memory(minting_does_not_paper_over_it),
+		in_memory(its_commits_are_memory_enough),
 		in_memory(a_scope_made_anew_is_another),
 		in_memory(a_lost_registry_is_not_made_anew),
 	};
