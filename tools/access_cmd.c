@@ -51,6 +51,19 @@ static int say_edit(const struct session *s, const struct policy_error *e, const
 	return words_fail(&(struct words){.doing = "edit the policy", .path = path}, r);
 }
 
+/* What a list does that its verb alone does not tell. */
+static void say_effect(const struct call *c)
+{
+	bool allow = strcmp(c->command->verb, "allow") == 0;
+
+	if (allow && call_has(c, FLAG_REMOVE))
+		printf("an allow list that is empty now keeps everybody out, root too; to be without a\n"
+		       "list, strike its line out by hand\n");
+	else if (allow && !call_has(c, FLAG_EVERYONE))
+		printf("only who is on its allow list may read it now: root and the mount's owner too\n"
+		       "only if they are on it\n");
+}
+
 /* One item: onto the list of the verb or, with --remove, off it. To allow takes off the list of
  * deny as well, which would beat it. */
 static int edit_item(const struct session *s, struct policy_edit *edit, const char *section,
@@ -126,7 +139,8 @@ int access_cmd_run(struct call *c)
 	if (r)
 		return say_edit(&s, &e, NULL, r);
 	printf("[%s] in %s\n", section, s.paths[PATH_POLICY]);
-	if (scope.project[0] && scope.domain[0])
+	say_effect(c);
+	if (!scope.project[0] == !scope.domain[0])
 		printf("see who may read it now: secretctl explain %s%s\n", name,
 		       words_flags(&scope, flags));
 	return 0;

@@ -95,6 +95,42 @@ static bool is_word(const char *word, const char *noun)
 	return strncmp(word, noun, n) == 0 && (word[n] == 0 || strcmp(word + n, "s") == 0);
 }
 
+/* What other programs call a verb; NULL when it is no such word. */
+static const char *verb_of_others(const char *word)
+{
+	static const char *const words[][2] = {
+		{"list", "get"},     {"ls", "get"},	    {"show", "get"},
+		{"describe", "get"}, {"set", "update"},	    {"edit", "update"},
+		{"add", "create"},   {"new", "create"},	    {"remove", "delete"},
+		{"rm", "delete"},    {"rename", "move"},    {"mv", "move"},
+		{"cp", "copy"},	     {"unmount", "umount"}, {"why", "explain"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i][0]) == 0)
+			return words[i][1];
+	return NULL;
+}
+
+/* What a verb can be said of: "secret", or all its nouns. */
+static void hint_nouns(const char *verb)
+{
+	char text[200] = "";
+	size_t n = 0, len = 0;
+	const char *operands = "";
+
+	for (const struct command *c = commands; c->verb; c++) {
+		if (strcmp(c->verb, verb) != 0 || !c->noun || len >= sizeof(text))
+			continue;
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", n ? "|" : "",
+					c->noun);
+		operands = c->operands;
+		n++;
+	}
+	ui_hint("it is: secretctl %s %s%s%s", verb, text, n == 1 ? " " : "",
+		n == 1 ? operands : "");
+}
+
 static int unknown(const char *what, const char *word, const char *verb)
 {
 	const char *list[64];
@@ -109,13 +145,17 @@ static int unknown(const char *what, const char *word, const char *verb)
 			list[n++] = w;
 	}
 	list[n] = NULL;
-	near = help_nearest(word, list);
+	near = verb ? NULL : verb_of_others(word);
+	if (!near)
+		near = help_nearest(word, list);
 	ui_error("no such %s: %.40s", what, word);
 	if (near)
 		ui_hint("did you mean: secretctl %s%s%s", verb ? verb : near, verb ? " " : "",
 			verb ? near : "");
+	else if (verb)
+		hint_nouns(verb);
 	else
-		ui_hint("see: secretctl %s%s--help", verb ? verb : "", verb ? " " : "");
+		ui_hint("see: secretctl --help");
 	return STATUS_USAGE;
 }
 
@@ -171,10 +211,10 @@ static int find_command(int argc, char **argv, const struct command **out)
 	}
 	if (!noun) {
 		ui_error("%s what?", verb);
-		ui_hint("see: secretctl %s --help", verb);
+		hint_nouns(verb);
 		return STATUS_USAGE;
 	}
-	return unknown("thing to name", noun, verb);
+	return unknown("thing", noun, verb);
 }
 
 /* What getopt refused, without what follows a '=' . */
@@ -234,6 +274,9 @@ static int check_operands(const struct call *c)
 	if (cmd->max == 0 && c->argc > 0)
 		return ui_usage(c, "%s%s%s takes no name", cmd->verb, cmd->noun ? " " : "",
 				cmd->noun ? cmd->noun : "");
+	if (!cmd->noun && cmd->max == 1 && c->argc == 2 && is_word(c->argv[0], "secret"))
+		return ui_usage(c, "leave out the word secret: secretctl %s %s", cmd->verb,
+				cmd->operands);
 	if (cmd->max >= 0 && c->argc > cmd->max)
 		return ui_usage(c, "too many words: it takes %s", cmd->operands);
 	return 0;

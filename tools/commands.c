@@ -27,14 +27,12 @@ const struct flag_def flag_defs[FLAGS] = {
 		{"alphabet", 0, ARG_REQUIRED, "SET",
 		 "for --generate: alnum, hex, digits, base64url, or the characters themselves",
 		 false},
-	[FLAG_REPLACE] = {"replace", 0, ARG_NONE, NULL, "replace the value if the name is there",
-			  false},
+	[FLAG_REPLACE] = {"replace", 0, ARG_NONE, NULL, "replace what is there already", false},
 	[FLAG_TYPE] = {"type", 0, ARG_REQUIRED, "TYPE", "regular, json or image_pull", false},
 	[FLAG_ENV] = {"env", 0, ARG_REQUIRED, "NAME",
 		      "environment name; \"\" for the one that follows from the name", false},
 	[FLAG_EXPIRES] = {"expires", 0, ARG_REQUIRED, "T",
-			  "when it stops being readable: 30d, 12h, 2030-01-31, RFC 3339, or never",
-			  false},
+			  "when it ends: 30d, 12h, 15m, 2030-01-31, RFC 3339, or never", false},
 	[FLAG_OUTPUT] = {"output", 'o', ARG_REQUIRED, "FORMAT", "table or json", false},
 	[FLAG_REVEAL] = {"reveal", 0, ARG_NONE, NULL, "print the value", false},
 	[FLAG_OUT] = {"out", 0, ARG_REQUIRED, "FILE", "write the bundle there", false},
@@ -118,10 +116,11 @@ const struct command commands[] = {
 	 NULL},
 	{"create", "domain", declare_create_domain, "NAME", 1, 1, "declare a domain", NULL, NULL},
 	{"create", "writer", writer_cmd_create, "NAME", 1, 1,
-	 "make a key for CI, which may set and list in one scope and read nothing",
+	 "make a key for CI, which may list, set and delete in one scope, and read nothing",
 	 LIST(SCOPE, FLAG_OUT),
 	 "The key is written to the directory of bundles, or to --out. CI uses it by\n"
-	 "SECRETFS_WRITER_BUNDLE or --writer-bundle.\n"},
+	 "SECRETFS_WRITER_BUNDLE or --writer-bundle, needs no root key and no policy, and may\n"
+	 "leave out -p and -d.\n"},
 	{"create", "bundle", bundle_cmd_create, "[NAME]", 0, 1,
 	 "mint the key file of a mount: of one project and domain, or of the organization",
 	 LIST(SCOPE, FLAG_OUT), NULL},
@@ -150,7 +149,8 @@ const struct command commands[] = {
 
 	{"update", "secret", secret_cmd_update, "NAME [VALUE | -]", 1, 2,
 	 "give a secret of exactly this scope a new value", LIST(SCOPE, SOURCE, ATTRIBUTES, DOCKER),
-	 SOURCE_TEXT "With only --type, --env or --expires and no source, the value stays.\n"},
+	 SOURCE_TEXT "With only --type, --env or --expires and no source, the value stays.\n"
+		     "A mount shows it at the next open.\n"},
 
 	{"delete", "secret", secret_cmd_delete, "NAME", 1, 1,
 	 "delete a secret of exactly this scope", LIST(SCOPE), NULL},
@@ -176,33 +176,40 @@ const struct command commands[] = {
 	 "-p and -d say where it is. Without a --to flag it stays in that scope and takes\n"
 	 "the name NEW. Type, environment name and expiry go along, older versions do not.\n"},
 	{"history", "secret", history_run, "NAME", 1, 1, "list the versions that are kept",
-	 LIST(SCOPE, FLAG_OUTPUT), NULL},
+	 LIST(SCOPE, FLAG_OUTPUT),
+	 "The newest ten. A scope counts all its changes with one number, so the versions of a\n"
+	 "secret go up in steps.\n"},
 	{"rollback", "secret", rollback_run, "NAME", 1, 1, "make an older version the current one",
 	 LIST(SCOPE, FLAG_TO), "The older value becomes a new version; nothing is lost.\n"},
 	{"allow", "secret", access_cmd_run, "NAME", 1, 1, "let users read a secret",
 	 LIST(SCOPE, FLAG_UID, FLAG_GID, FLAG_EVERYONE, FLAG_REMOVE),
-	 "Edits the policy in place. Where an allow list stands, only those on it may read.\n"},
+	 "Edits the policy in place. Where an allow list stands, only those on it may read: not\n"
+	 "even root or the owner of the mount, unless they are on it too.\n"},
 	{"deny", "secret", access_cmd_run, "NAME", 1, 1, "keep users from reading a secret",
 	 LIST(SCOPE, FLAG_UID, FLAG_GID, FLAG_EVERYONE, FLAG_REMOVE),
 	 "Edits the policy in place. Deny beats allow.\n"},
 	{"explain", NULL, explain_run, "NAME", 1, 1,
 	 "say which scope wins, what is shadowed, who may read it and why not",
-	 LIST(SCOPE, FLAG_UID, FLAG_GID, FLAG_DRAFT, FLAG_OUTPUT), NULL},
+	 LIST(SCOPE, FLAG_UID, FLAG_GID, FLAG_DRAFT, FLAG_OUTPUT),
+	 "-p and -d are those of the mount. With --uid: whether that user may read it, and which\n"
+	 "line of the policy says so.\n"},
 	{"run", NULL, run_run, "-- CMD [ARG...]", 1, -1,
 	 "run a command with secrets in its environment",
 	 LIST(FLAG_SECRET, FLAG_SET_ENV, SCOPE, FLAG_BUNDLE),
-	 "The values are read from the mount, if there is one, or with --bundle, or with the\n"
-	 "root key in the scopes that a mount of -p and -d shows. Without ENV the variable\n"
-	 "follows from the name by Flyte's rule: group/my-key becomes GROUP_MY_KEY.\n"},
+	 "Only what --secret names is put there. The values are read from the mount, if there\n"
+	 "is one, or with --bundle, or with the root key in the scopes that a mount of -p and\n"
+	 "-d shows. Without ENV the variable follows from the name by Flyte's rule:\n"
+	 "group/my-key becomes GROUP_MY_KEY.\n"},
 	{"import", NULL, import_run, "[FILE | DIR | -]", 0, 1,
 	 "take over a .env file, JSON, Kubernetes Secrets or a directory",
 	 LIST(SCOPE, FLAG_FORMAT, FLAG_GROUP, FLAG_REPLACE, FLAG_DRY_RUN),
-	 "All of it becomes one commit of one scope, or nothing does.\n"},
+	 "All of it goes into one scope, or nothing does. --dry-run lists the names first.\n"},
 	{"export", NULL, export_run, "FILE | -", 1, 1,
 	 "write secrets with their history into one encrypted archive",
 	 LIST(SCOPE, FLAG_RECIPIENT, FLAG_PASSPHRASE_FILE, FLAG_REPLACE),
 	 "Of every scope, or of the one that -p and -d name. Locked with a passphrase, which\n"
-	 "is asked for, or to a --recipient.\n"},
+	 "is asked for, or to a --recipient. The policy is not in it, nor are keys: restore\n"
+	 "puts it into a store of its own.\n"},
 	{"restore", NULL, restore_run, "[ARCHIVE]", 0, 1,
 	 "bring back an archive, or accept a store from a backup",
 	 LIST(FLAG_IDENTITY, FLAG_PASSPHRASE_FILE, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_ACCEPT),
@@ -214,7 +221,8 @@ const struct command commands[] = {
 	 "mount the secrets of a project and domain, or of the organization",
 	 LIST(SCOPE, FLAG_FOREGROUND, FLAG_OWNER, FLAG_OPTIONS),
 	 "Mints the bundle, makes the mount point, records the mount in the policy, starts\n"
-	 "secretfs and returns when it answers.\n"},
+	 "secretfs and returns when it answers. PATH alone mounts again what the policy has\n"
+	 "recorded, after a boot say.\n"},
 	{"umount", NULL, umount_run, "[PATH]", 0, 1, "unmount, and wait for the daemon to end",
 	 LIST(FLAG_LAZY), NULL},
 

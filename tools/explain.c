@@ -273,6 +273,19 @@ static void print_user(const struct explain *x, const struct policy_mount *m, co
 	printf("    with %s: %s: %s (%s)\n", x->draft_path, answer_str(d), d.reason, at);
 }
 
+/* Whom nothing was asked about. */
+static void print_readers(const struct policy_access *a)
+{
+	if (a->allow)
+		printf("  only who is on that allow list may read it");
+	else
+		printf("  root%s%s%s may read it",
+		       a->owner && (a->mode & 0400) ? " and the owner" : "",
+		       (a->mode & 0040) ? " and the group" : "",
+		       (a->mode & 0004) ? " and everybody else" : "");
+	printf("%s; for one user: --uid\n", a->deny ? ", if not on the deny list" : "");
+}
+
 static void print_access(const struct explain *x, const struct policy_mount *m)
 {
 	struct policy_access a;
@@ -290,7 +303,7 @@ static void print_access(const struct explain *x, const struct policy_mount *m)
 	for (size_t i = 0; i < x->nusers; i++)
 		print_user(x, m, &x->users[i]);
 	if (!x->nusers)
-		printf("  ask for one user with --uid\n");
+		print_readers(&a);
 }
 
 /* Calls fn for every mount of the policy that is of this scope, with NULL when there is none. */
@@ -409,6 +422,8 @@ static int prepare(struct call *c, struct explain *x)
 	int status = session_scope(c, &x->scope);
 
 	x->name = c->argv[0];
+	if (!status && x->name[0] == '/')
+		return ui_usage(c, "explain takes a NAME, not a path: leave out the mount point");
 	if (!status && name_check(x->name)) {
 		words_fail(&(struct words){.doing = "explain"}, ERR_NAME);
 		return STATUS_USAGE;
@@ -422,7 +437,7 @@ static int prepare(struct call *c, struct explain *x)
 	if (!status)
 		status = scopes_require(&x->s, &x->scope, false);
 	if (!status && !x->s.policy) {
-		ui_error("there is no policy to go by at %s", x->s.paths[PATH_POLICY]);
+		ui_error("there is no valid policy to go by at %s", x->s.paths[PATH_POLICY]);
 		status = STATUS_FAILED;
 	}
 	if (!status)
@@ -452,6 +467,8 @@ int explain_run(struct call *c)
 			print_winner(x);
 		if (!json && x->wins)
 			each_mount(x, print_mount, NULL);
+		if (!json && !x->wins && !x->hidden_by)
+			scopes_say_where(&x->s, &x->scope, x->name);
 		if (!x->wins)
 			status = STATUS_FAILED;
 	}

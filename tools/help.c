@@ -80,9 +80,13 @@ void help_verb(const char *verb)
 
 void help_command(const struct command *cmd)
 {
-	printf("usage: secretctl %s%s%s%s%s%s\n", cmd->verb, cmd->noun ? " " : "",
-	       cmd->noun ? cmd->noun : "", *cmd->operands ? " " : "", cmd->operands,
-	       cmd->flags ? " [FLAG...]" : "");
+	/* flags do not stand behind the command that run is given */
+	bool flags_first = strncmp(cmd->operands, "--", 2) == 0;
+
+	printf("usage: secretctl %s%s%s%s%s%s%s\n", cmd->verb, cmd->noun ? " " : "",
+	       cmd->noun ? cmd->noun : "", cmd->flags && flags_first ? " [FLAG...]" : "",
+	       *cmd->operands ? " " : "", cmd->operands,
+	       cmd->flags && !flags_first ? " [FLAG...]" : "");
 	printf("%c%s.\n", cmd->about[0] - 'a' + 'A', cmd->about + 1);
 	if (cmd->more)
 		printf("\n%s", cmd->more);

@@ -105,10 +105,11 @@ int history_run(struct call *c)
 }
 
 /* The version to go back to: --to, else the one before the current. */
-static int choose(const struct call *c, const struct record *rec, const struct version **out)
+static int choose(const struct call *c, const struct scope *scope, const struct record *rec,
+		  const struct version **out)
 {
 	const char *to = call_flag(c, FLAG_TO);
-	char text[LABEL];
+	char text[LABEL], flags[WORDS_FLAGS];
 
 	if (!to && rec->nversions < 2) {
 		ui_error("of secret %s no older version is kept", rec->name);
@@ -131,7 +132,7 @@ static int choose(const struct call *c, const struct record *rec, const struct v
 		return 0;
 	}
 	ui_error("version %s of secret %s is not kept", to, rec->name);
-	ui_hint("see: secretctl history secret %s", rec->name);
+	ui_hint("see: secretctl history secret %s%s", rec->name, words_flags(scope, flags));
 	return STATUS_FAILED;
 }
 
@@ -150,7 +151,7 @@ int rollback_run(struct call *c)
 	int r, status = open_secret(c, &s, &p, &snap, &rec);
 
 	if (!status)
-		status = choose(c, &rec, &v);
+		status = choose(c, &p.scope, &rec, &v);
 	if (status || !v)
 		return status;
 	r = value_get(s.backend, p.ring, v, rec.name, &value);

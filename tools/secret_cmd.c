@@ -145,8 +145,9 @@ static void say_done(const struct place *p, const char *done, const struct chang
 {
 	char text[SCOPE_STR], when[WHEN_SIZE];
 
-	printf("%s secret %s (%s), version %llu", done, ch->name, scope_str(&p->scope, text),
-	       (unsigned long long)result->floor.epoch);
+	printf("%s secret %s (%s)", done, ch->name, scope_str(&p->scope, text));
+	if (ch->value)
+		printf(", version %llu", (unsigned long long)result->floor.epoch);
 	if ((ch->set & CHANGE_SET_EXPIRES) && ch->expires)
 		printf(", expires %s", when_local(ch->expires, when));
 	printf("\n");

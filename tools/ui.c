@@ -120,11 +120,11 @@ int ui_prompt_new(const char *prompt, const char *again, struct secret **out)
 	SECRET_CLEANUP struct secret *one = NULL, *two = NULL;
 	int r = ui_prompt(prompt, &one);
 
-	if (!r)
+	if (!r && one->len)
 		r = ui_prompt(again, &two);
 	if (r)
 		return r;
-	if (one->len != two->len || sodium_memcmp(one->data, two->data, one->len) != 0)
+	if (two && (one->len != two->len || sodium_memcmp(one->data, two->data, one->len) != 0))
 		return ERR_CONFLICT;
 	*out = one;
 	one = NULL;

@@ -32,7 +32,7 @@ bool ui_yes(const char *fmt, ...) UI_PRINTF(1, 2);
 
 /* One line without echo. ERR_NOENT when there is no terminal or it was ended, ERR_TOOBIG. */
 WUR int ui_prompt(const char *prompt, struct secret **out);
-/* The same, asked twice. ERR_CONFLICT when the two differ. */
+/* The same, asked twice unless nothing was entered. ERR_CONFLICT when the two differ. */
 WUR int ui_prompt_new(const char *prompt, const char *again, struct secret **out);
 
 /* Writes all of it to the descriptor. ERR_IO. */

@@ -52,8 +52,8 @@ static void hint(const struct words *w, int r)
 		ui_hint("mint the bundle again: secretctl create bundle%s", flags);
 		break;
 	case ERR_STALE:
-		ui_hint("was an old backup restored? what this host accepted before is recorded in the");
-		ui_hint("state directory; nothing older is taken, since it could be an attack");
+		ui_hint("nothing older than this host has accepted is taken, since it could be an attack;");
+		ui_hint("if a backup was put back on purpose: secretctl restore --accept");
 		break;
 	case ERR_NAME:
 		ui_hint("names are letters, digits, '_', '-' and '.' (not first), 253 bytes at most;");
@@ -67,7 +67,7 @@ static void hint(const struct words *w, int r)
 		ui_hint("a value holds 1 MiB at most");
 		break;
 	case ERR_DENIED:
-		ui_hint("this key may not do that in this scope; ask who keeps the root key");
+		ui_hint("a writer lists, sets and deletes in its scope, and reads no value; the root key can");
 		break;
 	case ERR_INCOMPLETE:
 		ui_hint("is the store being copied? see: secretctl check");

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: ISC
+#
+# secretctl: a message that leads to the next step, for what newcomers try first.
+
+# shellcheck disable=SC2154 # dir is set by sandbox
+load helper
+setup() { sandbox; }
+teardown() { sandbox_end; }
+
+@test "a verb of other programs, a forgotten noun, a noun that is none" {
+	run -2 secretctl list secrets
+	holds "$output" "did you mean: secretctl get"
+	run -2 secretctl rm secret K
+	holds "$output" "did you mean: secretctl delete"
+	run -2 secretctl history K
+	holds "$output" "secretctl history secret NAME"
+	run -2 secretctl get policy
+	holds "$output" "secret|project|domain"
+	run -2 secretctl explain secret K
+	holds "$output" "leave out the word secret"
+	run -2 secretctl explain /etc/flyte/secrets/K
+	holds "$output" "leave out the mount point"
+}
+
+@test "a name that stands in another scope is pointed to with its flags" {
+	init_store
+	echo -n 1 | secretctl create secret K - -p flytesnacks -d development
+	run -1 secretctl explain K
+	holds "$output" "-p flytesnacks -d development"
+	run -1 secretctl rollback secret K -p flytesnacks -d development --to 99999
+	holds "$output" "secretctl history secret K -p flytesnacks -d development"
+}
+
+@test "a version is told where there is a new value, and only there" {
+	init_store
+	run -0 secretctl create secret K --generate
+	holds "$output" "version $(secretctl get secret K -o json | jq .version)"
+	run -0 secretctl update secret K --expires 1h
+	[[ $output != *version* ]] || fail "$output"
+}
+
+@test "allow tells whom it shuts out, and explain who is left" {
+	init_store
+	put K x
+	run -0 secretctl explain K
+	holds "$output" "root may read it"
+	run -0 secretctl allow secret K --uid 1000
+	holds "$output" "root and the mount's owner"
+	run -0 secretctl explain K
+	holds "$output" "only who is on that allow list"
+	run -0 secretctl allow secret K --uid 1000 --remove
+	holds "$output" "keeps everybody out"
+}
+
+@test "a store that was put back names the way on" {
+	init_store
+	put K one
+	cp -a "$SECRETFS_STORE" "$dir/backup"
+	put K two
+	rm -r "$SECRETFS_STORE"
+	cp -a "$dir/backup" "$SECRETFS_STORE"
+	run -1 secretctl get secret K
+	holds "$output" "secretctl restore --accept"
+	secretctl restore --accept
+	same one "$(secretctl get secret K --reveal)"
+}
