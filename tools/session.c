@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ui.h"
 
@@ -46,6 +47,8 @@ int session_open_root(const struct session *s, struct root **out)
 		ui_error("there is no root key at %s", path);
 		ui_hint("make one: secretctl init; or say where it is: --root-key, %s",
 			paths_env(PATH_ROOT_KEY));
+		if (geteuid() != 0)
+			ui_hint("for the host's own store, run it as root: sudo secretctl ...");
 		return STATUS_FAILED;
 	}
 	return r ? words_fail(&w, r) : 0;

@@ -64,3 +64,10 @@ teardown() { sandbox_end; }
 	secretctl restore --accept
 	same one "$(secretctl get secret K --reveal)"
 }
+
+@test "another user than root is told of root's store" {
+	run -1 secretctl get secret
+	lacks "$output" sudo
+	run -1 as_uid 1000 secretctl get secret
+	holds "$output" "sudo secretctl"
+}
