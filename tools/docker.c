@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "docker.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -102,13 +101,8 @@ static int read_config(const char *path, json_t **out)
 	struct words w = {.doing = "read docker's logins", .path = path};
 	const char *reason;
 	int line, column;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int r = fd < 0 ? ERR_IO : secret_read(fd, &text);
-	int error = errno;
+	int r = source_file(path, &text);
 
-	if (fd >= 0)
-		close(fd);
-	errno = error;
 	if (r)
 		return words_fail(&w, r);
 	if (json_check(text, &line, &column, &reason)) {

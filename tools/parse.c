@@ -2,13 +2,12 @@
 #include "parse.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "source.h"
 #include "ui.h"
 
 int parse_add(const struct parse *p, const char *name, const uint8_t *data, size_t len,
@@ -36,13 +35,8 @@ static int add_file(const struct parse *p, const char *path, const char *name)
 	SECRET_CLEANUP struct secret *value = NULL;
 	struct words w = {.doing = "read", .path = path};
 	struct batch_item *item;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int r = fd < 0 ? ERR_IO : secret_read(fd, &value);
-	int error = errno;
+	int r = source_file(path, &value);
 
-	if (fd >= 0)
-		close(fd);
-	errno = error;
 	if (r)
 		return words_fail(&w, r);
 	return parse_add(p, name, value->data, value->len, 0, &item);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "phrase.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "paths.h"
+#include "source.h"
 #include "ui.h"
 #include "words.h"
 
@@ -17,14 +14,9 @@
 
 int phrase_from_file(const char *path, struct secret **out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int r = fd < 0 ? ERR_IO : secret_read(fd, out);
-	int error = errno;
 	const uint8_t *end;
+	int r = source_file(path, out);
 
-	if (fd >= 0)
-		close(fd);
-	errno = error;
 	if (r)
 		return words_fail(&(struct words){.doing = "read", .path = path}, r);
 	end = memchr((*out)->data, '\n', (*out)->len);

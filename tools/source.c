@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "ui.h"
 #include "words.h"
 
@@ -164,16 +165,18 @@ static int read_prompt(const char *what, struct secret **out)
 	return 0;
 }
 
+int source_file(const char *path, struct secret **out)
+{
+	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? ERR_IO : secret_read(fd, out);
+}
+
 static int read_file(const char *path, struct secret **out)
 {
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
 	struct words w = {.doing = "read the value", .path = path ? path : "standard input"};
-	int r = fd < 0 ? ERR_IO : secret_read(fd, out);
-	int error = errno;
+	int r = path ? source_file(path, out) : secret_read(STDIN_FILENO, out);
 
-	if (path && fd >= 0)
-		close(fd);
-	errno = error;
 	return r ? words_fail(&w, r) : 0;
 }
 

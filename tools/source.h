@@ -31,6 +31,9 @@ struct source {
 int source_find(const struct call *c, int index, struct source *out);
 /* Read the value; what names it in the prompt.  Exit status. */
 int source_read(struct source *src, const char *what, struct secret **out);
+/* The whole of a file, up to what a value may have.  A
+ * library error, with errno. */
+WUR int source_file(const char *path, struct secret **out);
 void source_fini(struct source *src);
 #define SOURCE_CLEANUP __attribute__((cleanup(source_fini)))
 

@@ -2,7 +2,6 @@
 #include "ui.h"
 
 #include <bsd/readpassphrase.h>
-#include <errno.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "io.h"
 
 /* A terminal's line holds 4095 bytes and what is over is lost without a sign: so stay below. */
 #define PROMPT_MAX 4000
@@ -133,20 +133,8 @@ int ui_prompt_new(const char *prompt, const char *again, struct secret **out)
 
 int ui_write(int fd, const void *data, size_t len)
 {
-	const char *p = data;
-
 	fflush(stdout);
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ERR_IO;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return io_write(fd, data, len);
 }
 
 void ui_progress(const char *what, size_t done, size_t total)
