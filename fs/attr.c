@@ -32,7 +32,7 @@ static void stat_file(const struct server *s, const struct view_entry *e, struct
 	struct policy_access access;
 	char name[NAME_SIZE];
 
-	rules_access(s->rules, server_scope(s, e), view_path(s->view, e, name), &access);
+	rules_access(s->rules, server_scope(s, e->level), view_path(s->view, e, name), &access);
 	st->st_mode = S_IFREG | (access.mode & 0777);
 	st->st_nlink = 1;
 	st->st_uid = access.owner;
@@ -114,7 +114,7 @@ bool attr_xattr(const struct server *s, const struct view_entry *e, const char *
 	if (strcmp(name, "version") == 0)
 		snprintf(out, ATTR_XATTR_SIZE, "%" PRIu64, f->set_epoch);
 	else if (strcmp(name, "scope") == 0)
-		scope_str(server_scope(s, e), out);
+		scope_str(server_scope(s, e->level), out);
 	else if (strcmp(name, "updated") == 0)
 		print_time(f->time / NS, out);
 	else if (strcmp(name, "expires") == 0 && f->expires)

@@ -2,6 +2,7 @@
 #include "file.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,20 +30,26 @@ struct holder { /* of one open version */
 
 struct file {
 	uint64_t node; /* its own; it may be open by that of an older version too */
-	uint32_t tag;  /* first bytes of id */
-	bool cached;   /* the kernel may hold pages of it */
 	uint8_t id[HASH_SIZE];
-	const struct keyring *ring; /* with the epoch, the record that has been checked */
-	uint64_t set_epoch;
+	uint64_t set_epoch; /* with the level, the record that has been checked */
+	uint8_t level;
+	uint32_t version; /* row of the shared memory */
 	size_t len;
-	struct pool_buffer buffer;
-	struct holder *holders; /* usual, or the heap when there are more */
+	struct pool_buffer buffer; /* no data: opened from a predecessor, and not read since */
+	struct holder *holders;	   /* usual, or the heap when there are more */
 	unsigned nholders, holders_cap;
 	struct holder usual[HOLDERS_USUAL];
 	struct file *chain;
 };
 
+struct rows { /* free ones below the high-water mark */
+	uint32_t *free;
+	uint32_t n, cap;
+};
+
 struct files {
+	struct shared *shared;
+	struct rows free_handles, free_versions;
 	struct pool *pool;
 	struct sealed *sealed;
 	size_t handles, bytes;
@@ -53,16 +60,21 @@ struct files {
 	struct account *spare_account;
 };
 
-int files_open(struct files **out)
+static int restore(struct files *f);
+
+int files_open(struct shared *shared, struct files **out)
 {
 	struct files *f = calloc(1, sizeof(*f));
 	int r;
 
 	if (!f)
 		return ERR_NOMEM;
+	f->shared = shared;
 	r = pool_open(&f->pool);
 	if (r == 0)
 		r = sealed_open(FILE_SEALED_BYTES, &f->sealed);
+	if (r == 0)
+		r = restore(f);
 	if (r < 0) {
 		files_close(f);
 		return r;
@@ -121,6 +133,8 @@ void files_close(struct files *f)
 	free(f->spare_account);
 	pool_close(f->pool);
 	sealed_close(f->sealed);
+	free(f->free_handles.free);
+	free(f->free_versions.free);
 	free(f);
 }
 
@@ -189,77 +203,178 @@ void file_discharge(struct files *f, uid_t uid)
 	account_drop_if_empty(f, p);
 }
 
-/* ---- versions ---- */
+/* ---- rows of the shared memory ---- */
 
-static uint32_t tag_of(const uint8_t *id)
+static int give_row(struct rows *r, uint32_t row)
 {
-	return id[0] | (uint32_t)id[1] << 8 | (uint32_t)id[2] << 16 | (uint32_t)id[3] << 24;
+	if (r->n == r->cap) {
+		uint32_t cap = r->cap ? r->cap * 2 : 64;
+		void *p = reallocarray(r->free, cap, sizeof(*r->free));
+
+		if (!p)
+			return ENOMEM; /* the row is lost until the next process looks */
+		r->free = p;
+		r->cap = cap;
+	}
+	r->free[r->n++] = row;
+	return 0;
 }
+
+static int take_row(struct rows *r, uint32_t *high, uint32_t limit, uint32_t *row)
+{
+	if (r->n)
+		*row = r->free[--r->n];
+	else if (*high < limit)
+		*row = (*high)++;
+	else
+		return ENFILE;
+	return 0;
+}
+
+static struct version version_of(const struct shared_version *row)
+{
+	struct version v = {
+		.set_epoch = row->set_epoch, .time = row->time, .gen = row->gen, .len = row->len};
+
+	memcpy(v.id, row->id, HASH_SIZE);
+	return v;
+}
+
+static void write_version(struct shared_version *row, const struct file_opener *by,
+			  const struct sealed_source *src)
+{
+	const struct version *v = src->version;
+
+	*row = (struct shared_version){
+		.node = by->node,
+		.set_epoch = v->set_epoch,
+		.time = v->time,
+		.gen = v->gen,
+		.len = (uint32_t)v->len,
+		.level = by->level,
+	};
+	memcpy(row->id, v->id, HASH_SIZE);
+	memcpy(row->name, src->name, strnlen(src->name, sizeof(row->name) - 1));
+}
+
+/* ---- versions ---- */
 
 static bool same_name(uint64_t a, uint64_t b)
 {
 	return ((a ^ b) & VIEW_INO_MASK) == 0;
 }
 
-/* All versions of a name are in one chain. */
-static struct file **file_slot(struct files *f, uint64_t ino, uint32_t tag)
+/*
+ * All versions of a name are in one chain.  The object alone does not say what a version is: a writer
+ * of a broader scope may list one of a narrower scope, whose ids the store shows, under the same name.
+ */
+static struct file **file_slot(struct files *f, uint64_t node, const struct version *v,
+			       uint8_t level)
 {
-	struct file **p = &f->buckets[ino & (BUCKETS - 1)];
+	struct file **p = &f->buckets[node & (BUCKETS - 1)];
 
-	while (*p && (!same_name((*p)->node, ino) || (*p)->tag != tag))
+	while (*p && (!same_name((*p)->node, node) || (*p)->level != level ||
+		      (*p)->set_epoch != v->set_epoch || (*p)->len != v->len ||
+		      memcmp((*p)->id, v->id, HASH_SIZE) != 0))
 		p = &(*p)->chain;
 	return p;
 }
 
-static uint64_t make_handle(uid_t uid, uint32_t tag)
+static struct file **slot_of_row(struct files *f, const struct shared_handle *h)
 {
-	return (uint64_t)uid << 32 | tag;
+	const struct shared_version *row = &f->shared->versions[h->version];
+	const struct version v = version_of(row);
+
+	return file_slot(f, h->node, &v, row->level);
 }
 
-static struct file *file_of(struct files *f, uint64_t ino, uint64_t handle)
+static const struct shared_handle *row_of(const struct files *f, uint64_t ino, uint64_t handle)
 {
-	return *file_slot(f, ino, (uint32_t)handle);
+	const struct shared_handle *h;
+
+	if (handle >= f->shared->handles_high || handle >= SHARED_HANDLES)
+		return NULL;
+	h = &f->shared->handles[handle];
+	if (!h->unique || !same_name(h->node, ino) || h->version >= SHARED_VERSIONS)
+		return NULL;
+	return h;
+}
+
+static struct file *file_of(struct files *f, const struct shared_handle *h)
+{
+	return *slot_of_row(f, h);
 }
 
 static int unseal(struct files *f, const struct sealed_source *src, struct file *file)
 {
 	const struct version *v = src->version;
+	struct pool_buffer buffer;
 	int r;
 
 	if (v->len > SECRET_MAX)
 		return ERR_AUTH;
-	if ((r = pool_get(f->pool, (size_t)v->len + 1, &file->buffer)) < 0)
+	if ((r = pool_get(f->pool, (size_t)v->len + 1, &buffer)) < 0)
 		return r;
-	file->len = v->len;
-	return sealed_unseal(f->sealed, src, file->buffer.data);
+	if ((r = sealed_unseal(f->sealed, src, buffer.data)) < 0)
+		pool_put(f->pool, &buffer);
+	else
+		file->buffer = buffer;
+	return r;
 }
 
-/* A version nobody has open yet goes into *slot. */
-static int load(struct files *f, struct file **slot, uint64_t node, const struct sealed_source *src,
-		int *store_error)
+static int add_file(struct files *f, struct file **slot, uint64_t node, uint32_t version,
+		    const struct version *v, uint8_t level)
 {
-	struct file *file;
-	int r;
+	struct file *file = new_file(f);
 
-	if (f->bytes + src->version->len > FILE_BYTES)
-		return ENFILE;
-	file = new_file(f);
 	if (!file)
 		return ENOMEM;
 	file->holders = file->usual;
 	file->holders_cap = HOLDERS_USUAL;
 	file->node = node;
-	file->tag = tag_of(src->version->id);
-	memcpy(file->id, src->version->id, HASH_SIZE);
-	file->ring = src->ring;
-	file->set_epoch = src->version->set_epoch;
-	if ((r = unseal(f, src, file)) < 0) {
-		free_file(f, file);
+	file->version = version;
+	file->set_epoch = v->set_epoch;
+	file->level = level;
+	memcpy(file->id, v->id, HASH_SIZE);
+	file->len = v->len;
+	f->bytes += file->len;
+	*slot = file;
+	return 0;
+}
+
+/* Takes a file that nobody holds out again. */
+static void drop_file(struct files *f, struct file **slot)
+{
+	struct file *file = *slot;
+
+	*slot = file->chain;
+	f->bytes -= file->len;
+	give_row(&f->free_versions, file->version);
+	free_file(f, file);
+}
+
+/* A version nobody has open yet goes into *slot. */
+static int load(struct files *f, struct file **slot, const struct file_opener *by,
+		const struct sealed_source *src, int *store_error)
+{
+	uint32_t row;
+	int r;
+
+	if (f->bytes + src->version->len > FILE_BYTES)
+		return ENFILE;
+	r = take_row(&f->free_versions, &f->shared->versions_high, SHARED_VERSIONS, &row);
+	if (r)
+		return r;
+	write_version(&f->shared->versions[row], by, src);
+	if ((r = add_file(f, slot, by->node, row, src->version, by->level))) {
+		give_row(&f->free_versions, row);
+		return r;
+	}
+	if ((r = unseal(f, src, *slot)) < 0) {
+		drop_file(f, slot);
 		*store_error = r;
 		return access_errno(r);
 	}
-	f->bytes += file->len;
-	*slot = file;
 	return 0;
 }
 
@@ -286,6 +401,7 @@ static bool more_holders(struct file *file)
 	return true;
 }
 
+/* The uid has an account. */
 static int add_holder(struct files *f, struct file *file, uid_t uid)
 {
 	struct account *a = *account_slot(f, uid);
@@ -308,73 +424,157 @@ static void drop_holder(struct files *f, struct file *file, struct holder *h)
 	*h = file->holders[--file->nholders];
 }
 
-static void unload_if_unused(struct files *f, struct file **slot)
+static int hold(struct files *f, struct file **slot, uid_t uid)
 {
-	struct file *file = *slot;
-
-	if (file->nholders)
-		return;
-	*slot = file->chain;
-	f->bytes -= file->len;
-	free_file(f, file);
-}
-
-/*
- * Is file what src names?  The object alone does not say: a writer of a broader scope may list one of
- * a narrower scope, whose ids the store shows, under the same name.
- */
-static bool is_version(const struct file *file, const struct sealed_source *src)
-{
-	const struct version *v = src->version;
-
-	return memcmp(file->id, v->id, HASH_SIZE) == 0 && file->ring == src->ring &&
-	       file->set_epoch == v->set_epoch && file->len == v->len;
-}
-
-static int hold(struct files *f, uint64_t node, uid_t uid, const struct sealed_source *src,
-		int *store_error)
-{
-	struct file **slot = file_slot(f, node, tag_of(src->version->id));
-	struct holder *h;
+	struct holder *h = holder_of(*slot, uid);
 	int e = 0;
 
-	if (!*slot)
-		e = load(f, slot, node, src, store_error);
-	else if (!is_version(*slot, src))
-		e = EBUSY; /* one of 2^32, or a forgery: the handle could not tell the two apart */
-	if (e || !*slot)
-		return e ? e : EIO;
-	if ((h = holder_of(*slot, uid))) {
+	if (h)
 		h->handles++;
-		return 0;
-	}
-	e = add_holder(f, *slot, uid);
-	if (e)
-		unload_if_unused(f, slot);
+	else
+		e = add_holder(f, *slot, uid);
+	if (e && !(*slot)->nholders)
+		drop_file(f, slot);
 	return e;
 }
 
-int file_open(struct files *f, uint64_t node, uid_t uid, const struct sealed_source *src,
+/* True when the last handle went. */
+static bool let_go(struct files *f, struct file **slot, uid_t uid)
+{
+	struct holder *h = holder_of(*slot, uid);
+
+	if (h && --h->handles == 0)
+		drop_holder(f, *slot, h);
+	if ((*slot)->nholders)
+		return false;
+	drop_file(f, slot);
+	return true;
+}
+
+/* ---- what a predecessor had open ---- */
+
+static int restore_handle(struct files *f, struct shared_handle *h)
+{
+	const struct shared_version *row = &f->shared->versions[h->version % SHARED_VERSIONS];
+	struct version v = version_of(row);
+	struct file **slot = file_slot(f, h->node, &v, row->level);
+	int e = 0;
+
+	if (h->version >= SHARED_VERSIONS || row->node != h->node || v.len > SECRET_MAX)
+		return EBADF;
+	if ((e = file_charge(f, h->uid)))
+		return e;
+	if (!*slot)
+		e = add_file(f, slot, h->node, h->version, &v, row->level);
+	if (!e)
+		e = hold(f, slot, h->uid);
+	if (e)
+		file_discharge(f, h->uid);
+	return e;
+}
+
+static int restore(struct files *f)
+{
+	struct shared *s = f->shared;
+	bool *used;
+
+	if (s->handles_high > SHARED_HANDLES || s->versions_high > SHARED_VERSIONS)
+		return ERR_FORMAT;
+	used = calloc(SHARED_VERSIONS, sizeof(*used));
+	if (!used)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < s->handles_high; i++) {
+		struct shared_handle *h = &s->handles[i];
+
+		if (h->unique && restore_handle(f, h) == 0) {
+			used[h->version] = true;
+		} else {
+			h->unique = 0;
+			give_row(&f->free_handles, i);
+		}
+	}
+	for (uint32_t i = 0; i < s->versions_high; i++)
+		if (!used[i])
+			give_row(&f->free_versions, i);
+	free(used);
+	return 0;
+}
+
+/* The handle that a predecessor made for this request, before it died. */
+static bool find_unique(const struct files *f, uint64_t unique, uint64_t *handle)
+{
+	for (uint32_t i = 0; i < f->shared->handles_high; i++)
+		if (f->shared->handles[i].unique == unique) {
+			*handle = i;
+			return true;
+		}
+	return false;
+}
+
+/* ---- handles ---- */
+
+int file_open(struct files *f, const struct file_opener *by, const struct sealed_source *src,
 	      uint64_t *handle, int *store_error)
 {
+	struct file **slot = file_slot(f, by->node, src->version, by->level);
+	struct shared_handle *h;
+	uint32_t row;
 	int e;
 
 	*store_error = 0;
-	if ((e = file_charge(f, uid)))
+	if (by->again && find_unique(f, by->unique, handle))
+		return 0;
+	if ((e = file_charge(f, by->uid)))
 		return e;
-	if ((e = hold(f, node, uid, src, store_error))) {
-		file_discharge(f, uid);
+	e = take_row(&f->free_handles, &f->shared->handles_high, SHARED_HANDLES, &row);
+	if (e) {
+		file_discharge(f, by->uid);
 		return e;
 	}
-	*handle = make_handle(uid, tag_of(src->version->id));
+	if (!*slot)
+		e = load(f, slot, by, src, store_error);
+	if (!e)
+		e = hold(f, slot, by->uid);
+	if (e) {
+		give_row(&f->free_handles, row);
+		file_discharge(f, by->uid);
+		return e;
+	}
+	h = &f->shared->handles[row];
+	h->node = by->node;
+	h->uid = by->uid;
+	h->version = (*slot)->version;
+	atomic_store(&h->unique, by->unique);
+	*handle = row;
 	return 0;
+}
+
+const struct shared_version *file_missing(struct files *f, uint64_t ino, uint64_t handle)
+{
+	const struct shared_handle *h = row_of(f, ino, handle);
+	const struct file *file = h ? file_of(f, h) : NULL;
+
+	return file && !file->buffer.data ? &f->shared->versions[h->version] : NULL;
+}
+
+int file_fetch(struct files *f, uint64_t ino, uint64_t handle, const struct sealed_source *src,
+	       int *store_error)
+{
+	const struct shared_handle *h = row_of(f, ino, handle);
+	const struct version v = version_of(&f->shared->versions[h->version]);
+	struct sealed_source from = *src;
+
+	from.version = &v;
+	*store_error = unseal(f, &from, file_of(f, h));
+	return access_errno(*store_error);
 }
 
 bool file_data(struct files *f, uint64_t ino, uint64_t handle, struct file_data *out)
 {
-	const struct file *file = file_of(f, ino, handle);
+	const struct shared_handle *h = row_of(f, ino, handle);
+	const struct file *file = h ? file_of(f, h) : NULL;
 
-	if (!file)
+	if (!file || !file->buffer.data)
 		return false;
 	out->data = file->buffer.data;
 	out->len = file->len;
@@ -394,29 +594,30 @@ bool file_size(struct files *f, uint64_t node, size_t *len)
 
 bool file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
 {
-	struct file *file = file_of(f, ino, handle);
+	const struct shared_handle *h = row_of(f, ino, handle);
 
-	if (!file || file->node != ino)
+	if (!h || h->node != ino)
 		return false;
-	file->cached = true;
+	f->shared->versions[h->version].cached = true;
 	return true;
 }
 
 uint64_t file_release(struct files *f, uint64_t ino, uint64_t handle)
 {
-	struct file **slot = file_slot(f, ino, (uint32_t)handle);
-	uid_t uid = (uid_t)(handle >> 32);
-	struct holder *h = *slot ? holder_of(*slot, uid) : NULL;
-	uint64_t pages = 0;
+	const struct shared_handle *h = row_of(f, ino, handle);
+	const struct shared_version *version;
+	struct file **slot;
+	uint64_t node;
+	uid_t uid;
 
 	if (!h)
 		return 0;
-	if (--h->handles == 0)
-		drop_holder(f, *slot, h);
-	if (!(*slot)->nholders) {
-		pages = (*slot)->cached ? (*slot)->node : 0;
-		unload_if_unused(f, slot);
-	}
+	uid = h->uid;
+	node = h->node;
+	version = &f->shared->versions[h->version];
+	slot = slot_of_row(f, h);
+	atomic_store(&f->shared->handles[handle].unique, 0);
+	give_row(&f->free_handles, (uint32_t)handle);
 	file_discharge(f, uid);
-	return pages;
+	return *slot && let_go(f, slot, uid) && version->cached ? node : 0;
 }

@@ -3,8 +3,9 @@
  * file - opened versions: one locked buffer per value that anybody has open, shared by all who do,
  * unsealed once, wiped at the last close.
  *
- * A handle is not a pointer: it is computed from the version's id and the opener's uid, so that a
- * successor of this process can understand the handles it gave out.
+ * A handle is the number of a row in the shared memory (shared.h), so that a successor of this
+ * process understands the handles it gave out; what a handle leads to is unsealed again when the
+ * successor is first asked to read from it.
  *
  * Files are known by any node id of their name (view.h), and a handle by the version it is of.
  *
@@ -22,10 +23,11 @@
 #include <sys/types.h>
 
 #include "sealed.h"
+#include "shared.h"
 
 #define FILE_HANDLES_PER_UID 4096u
 #define FILE_BYTES_PER_UID (64u * 1024 * 1024)
-#define FILE_HANDLES 65536u
+#define FILE_HANDLES SHARED_HANDLES
 #define FILE_BYTES (256u * 1024 * 1024)
 #define FILE_SEALED_BYTES (16u * 1024 * 1024) /* of sealed values remembered */
 
@@ -36,16 +38,31 @@ struct file_data { /* of an open version; borrowed, valid while it is open */
 	size_t len;
 };
 
-WUR int files_open(struct files **out);
+struct file_opener {
+	uint64_t node; /* of the version (view_node) */
+	uid_t uid;
+	uint64_t unique; /* of the request */
+	uint8_t level;	 /* enum scope_level, of the version */
+	bool again;	 /* a predecessor may have answered it */
+};
+
+/* Borrows the shared memory, and takes over what a predecessor had open. */
+WUR int files_open(struct shared *shared, struct files **out);
 void files_close(struct files *f); /* wipes everything; NULL is fine */
 size_t files_handles(const struct files *f);
 
 /*
- * Open a version, whose own node id is node, for uid.  0, or the errno for the caller; *store_error is
- * then the error of store/ behind it, or 0.
+ * Open a version.  0, or the errno for the caller; *store_error is then the error of store/ behind
+ * it, or 0.
  */
-WUR int file_open(struct files *f, uint64_t node, uid_t uid, const struct sealed_source *src,
+WUR int file_open(struct files *f, const struct file_opener *by, const struct sealed_source *src,
 		  uint64_t *handle, int *store_error);
+/* What has to be fetched before this handle has data; NULL when nothing has, or no such handle is
+ * open. */
+const struct shared_version *file_missing(struct files *f, uint64_t ino, uint64_t handle);
+/* Fetch it; src's version is not looked at.  As file_open. */
+WUR int file_fetch(struct files *f, uint64_t ino, uint64_t handle, const struct sealed_source *src,
+		   int *store_error);
 /* False when no such handle is open. */
 bool file_data(struct files *f, uint64_t ino, uint64_t handle, struct file_data *out);
 /* The size of the version that has this very node id, if it is open. */

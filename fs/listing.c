@@ -14,7 +14,7 @@ struct listing {
 };
 
 struct listings {
-	uint64_t next, age;
+	uint64_t age;
 	struct listing *buckets[BUCKETS];
 };
 
@@ -24,7 +24,6 @@ int listings_open(struct listings **out)
 
 	if (!l)
 		return ERR_NOMEM;
-	l->next = 1;
 	*out = l;
 	return 0;
 }
@@ -61,28 +60,33 @@ void listings_adopt(struct listings *l, struct view *v)
 				move_to(l, e, v);
 }
 
+/* Ids of requests are even. */
+static struct listing **bucket(struct listings *l, uint64_t handle)
+{
+	return &l->buckets[handle >> 1 & (BUCKETS - 1)];
+}
+
 static struct listing **slot(struct listings *l, uint64_t handle)
 {
-	struct listing **p = &l->buckets[handle & (BUCKETS - 1)];
+	struct listing **p = bucket(l, handle);
 
 	while (*p && (*p)->handle != handle)
 		p = &(*p)->chain;
 	return p;
 }
 
-int listing_open(struct listings *l, uid_t uid, struct view *v, uint64_t *handle)
+int listing_open(struct listings *l, uint64_t handle, uid_t uid, struct view *v)
 {
 	struct listing *e = calloc(1, sizeof(*e)), **p;
 
 	if (!e)
 		return ERR_NOMEM;
-	e->handle = l->next++;
+	e->handle = handle;
 	e->uid = uid;
 	move_to(l, e, v);
-	p = &l->buckets[e->handle & (BUCKETS - 1)];
+	p = bucket(l, handle);
 	e->chain = *p;
 	*p = e;
-	*handle = e->handle;
 	return 0;
 }
 

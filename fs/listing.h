@@ -3,7 +3,8 @@
  * listing - opened directories: each holds on to the view it was opened in, so that one pass sees
  * one state.
  *
- * Handles are numbers, positions are node ids: both mean something to a successor of this process.
+ * A handle is the id of the request that opened it, and positions are node ids: a successor of this
+ * process gives out no handle twice, and goes on with a listing it does not know in its own view.
  * A listing that is LISTING_VIEWS views behind is moved to the newest, so that what an idle reader
  * keeps alive is bounded.  Not thread-safe: it belongs to the serving thread.
  */
@@ -25,8 +26,8 @@ void listings_close(struct listings *l); /* NULL is fine */
 /* A new view is served. */
 void listings_adopt(struct listings *l, struct view *v);
 
-/* ERR_NOMEM. */
-WUR int listing_open(struct listings *l, uid_t uid, struct view *v, uint64_t *handle);
+/* handle is not in use.  ERR_NOMEM. */
+WUR int listing_open(struct listings *l, uint64_t handle, uid_t uid, struct view *v);
 /* The view of a handle, borrowed until the next call; a handle that is not known gets v. */
 struct view *listing_view(struct listings *l, uint64_t handle, struct view *v);
 /* Start over: the handle holds on to v from now on. */

@@ -33,11 +33,16 @@ static const struct {
 	[LOGGED_DEBUG] = {"debug", LOG_DEBUG},
 };
 
+void log_connect(void)
+{
+	openlog("secretfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
 void log_open(const struct log_options *o)
 {
 	options = *o;
 	if (options.syslog)
-		openlog("secretfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		log_connect();
 }
 
 void log_close(void)

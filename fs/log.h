@@ -25,6 +25,8 @@ struct log_options {
 
 /* Before it is called lines go to standard error as text. */
 void log_open(const struct log_options *o);
+/* Connect to syslog now, for one who may not do it later. */
+void log_connect(void);
 void log_close(void);
 void log_say(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfs: the start, in the order in which it has to happen.
+ * secretfs: from the command line to the keeper, and from an execution for a role into it.
  *
- * 1. No secret is in memory before the last fork.
+ * 1. No key is in any process that forks, mounts or holds a privilege.
  * 2. What can be refused is refused before it is mounted.
  * 3. Every refusal is one line that says what to do next.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -14,18 +15,21 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "access.h"
 #include "background.h"
+#include "handover.h"
+#include "helper.h"
+#include "keeper.h"
 #include "log.h"
 #include "mountpoint.h"
 #include "options.h"
 #include "paths.h"
-#include "secret.h"
-#include "server.h"
-#include "session.h"
+#include "rules.h"
+#include "serve.h"
+#include "shared.h"
 #include "version.h"
 
 #define EXIT_WRONG_USE 2
@@ -34,8 +38,7 @@ struct start {
 	struct options o;
 	char *mountpoint, *store, *policy, *state, *bundle;
 	bool policy_default, allow_other;
-	struct server server;
-	struct session_options session;
+	struct rules *rules;
 };
 
 static bool refuse_memory(void)
@@ -95,34 +98,6 @@ static void close_to_outsiders(void)
 	}
 }
 
-static void say_memlock(enum log_level level, const char *what)
-{
-	struct rlimit l = {0};
-
-	getrlimit(RLIMIT_MEMLOCK, &l);
-	log_say(level,
-		"%s: only %llu KiB of memory may be locked, and secrets live in locked memory only; raise "
-		"the limit: ulimit -l, LimitMEMLOCK= or --ulimit memlock=",
-		what, (unsigned long long)l.rlim_cur / 1024);
-}
-
-/* Keys must fit, or nothing can be read; one value of full size should. */
-static bool check_memlock(void)
-{
-	struct secret *s;
-
-	if (secret_alloc(16384, &s) < 0) {
-		say_memlock(LOGGED_ERROR, "cannot start");
-		return false;
-	}
-	secret_free(s);
-	if (secret_alloc(SECRET_MAX, &s) < 0)
-		say_memlock(LOGGED_WARNING, "large secrets will not open");
-	else
-		secret_free(s);
-	return true;
-}
-
 static bool choose_allow_other(struct start *st)
 {
 	bool may = mountpoint_may_allow_other();
@@ -140,24 +115,18 @@ static bool choose_allow_other(struct start *st)
 }
 
 /* Until it serves, who started it reads standard error. */
-static void open_log(const struct start *st, bool serving)
+static void open_log(const struct start *st)
 {
-	const struct log_options l = {
-		.syslog = serving && (st->o.log_given ? st->o.log_syslog : !st->o.foreground),
-		.json = st->o.log_json,
-		.debug = st->o.debug,
-	};
-
-	log_open(&l);
+	log_open(&(struct log_options){.json = st->o.log_json, .debug = st->o.debug});
 }
 
-/* ---- what is served ---- */
+/* ---- the bundle: given, or named by the policy ---- */
 
 static bool load_rules(struct start *st)
 {
 	struct policy_error e = {0};
-	int r = rules_load(st->policy, st->mountpoint, geteuid(), st->policy_default,
-			   &st->server.rules, &e);
+	int r = rules_load(st->policy, st->mountpoint, geteuid(), st->policy_default, &st->rules,
+			   &e);
 
 	if (r == 0)
 		return true;
@@ -176,7 +145,7 @@ static bool load_rules(struct start *st)
 
 static bool find_bundle(struct start *st)
 {
-	const struct policy_mount *m = rules_mount(st->server.rules);
+	const struct policy_mount *m = rules_mount(st->rules);
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
 	if (st->o.bundle)
@@ -192,180 +161,84 @@ static bool find_bundle(struct start *st)
 	return st->bundle;
 }
 
-static bool refuse_bundle(const struct start *st, int r)
-{
-	const char *b = st->bundle;
+/* ---- the keeper's start ---- */
 
-	if (r == ERR_NOENT)
-		log_say(LOGGED_ERROR, "%s: no such bundle; mint one with: secretctl create bundle",
-			b);
-	else if (r == ERR_MODE)
-		log_say(LOGGED_ERROR,
-			"%s: others may read this bundle, or it is not yours; mend it with: chmod 0400 %s",
-			b, b);
-	else if (r == ERR_FORMAT)
-		log_say(LOGGED_ERROR,
-			"%s: not a bundle, or damaged; mint it again with: secretctl create bundle",
-			b);
-	else if (r == ERR_MLOCK)
-		say_memlock(LOGGED_ERROR, b);
-	else
-		log_say(LOGGED_ERROR, "%s: %s", b, r == ERR_IO ? strerror(errno) : err_str(r));
+static bool copy_path(char out[static PATH_MAX], const char *path)
+{
+	int n = snprintf(out, PATH_MAX, "%s", path ? path : "");
+
+	if (n >= 0 && n < PATH_MAX)
+		return true;
+	log_say(LOGGED_ERROR, "%s: too long a path", path);
 	return false;
 }
 
-static bool open_bundle(struct start *st)
+/* What is started again is the program that runs; an upgrade takes what its path names then. */
+static bool find_program(struct mount_config *c, int *exe)
 {
-	const struct policy_mount *m = rules_mount(st->server.rules);
-	char is[SCOPE_STR], should[SCOPE_STR];
-	struct bundle *b;
-	int r = bundle_open(st->bundle, &b);
+	ssize_t n = readlink("/proc/self/exe", c->exe, sizeof(c->exe) - 1);
 
-	if (r < 0)
-		return refuse_bundle(st, r);
-	st->server.bundle = b;
-	if (b->kind != BUNDLE_READER) {
-		log_say(LOGGED_ERROR,
-			"%s: this is a writer's bundle, which opens no value; mint a reader's with: secretctl create bundle",
-			st->bundle);
-		return false;
-	}
-	if (m->line && !scope_eq(&b->scope, &m->scope)) {
-		log_say(LOGGED_ERROR,
-			"%s: this bundle is for %s, but %s:%u mounts %s; give the right bundle, or mint it",
-			st->bundle, scope_str(&b->scope, is), st->policy, m->line,
-			scope_str(&m->scope, should));
-		return false;
-	}
-	return true;
-}
-
-static bool open_store(struct start *st)
-{
-	int r = backend_dir_open(st->store, 0, &st->server.backend);
-
-	if (r == ERR_NOENT)
-		log_say(LOGGED_ERROR,
-			"%s: no store is there; say -o store=DIR, or make one with: secretctl init",
-			st->store);
-	else if (r < 0)
-		log_say(LOGGED_ERROR, "%s: %s", st->store,
-			r == ERR_IO ? strerror(errno) : err_str(r));
-	return r == 0;
-}
-
-static const char *advice(int r)
-{
-	switch (r) {
-	case ERR_NOENT:
-		return "is it the right store? If it was restored or pruned, mint the bundle again with: "
-		       "secretctl create bundle";
-	case ERR_STALE:
-		return "somebody put an old store back; if it was you, say so with: secretctl restore --accept";
-	case ERR_GENERATION:
-		return "keys were rotated; mint the bundle again with: secretctl create bundle";
-	case ERR_AUTH:
-		return "the store was altered or is another one; find out with: secretctl check";
-	case ERR_INCOMPLETE:
-		return "objects are missing; if the store is being copied, wait, else: secretctl check";
-	case ERR_MLOCK:
-		return "raise the limit on locked memory (ulimit -l)";
-	default:
-		return "find out with: secretctl check";
-	}
-}
-
-static bool refuse_load(const struct load_error *e, const char *store)
-{
-	char scope[SCOPE_STR];
-
-	log_say(access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR, "%s: scope %s: %s; %s",
-		store, scope_str(&e->scope, scope),
-		e->error == ERR_IO ? strerror(e->saved_errno) : err_str(e->error),
-		advice(e->error));
+	*exe = handover_keep(open("/proc/self/exe", O_PATH | O_CLOEXEC));
+	if (n > 0)
+		c->exe[n] = '\0';
+	if (n > 0 && *exe >= 0)
+		return true;
+	log_say(LOGGED_ERROR, "/proc is needed: %s", strerror(errno));
 	return false;
 }
 
-static bool load_first_view(struct start *st)
+static bool describe(const struct start *st, struct mount_config *c)
 {
-	struct server *s = &st->server;
-	struct load_error e = {0};
+	c->version = HANDOVER_VERSION;
+	c->size = sizeof(*c);
+	c->debug = st->o.debug;
+	c->foreground = st->o.foreground;
+	c->log_given = st->o.log_given;
+	c->log_syslog = st->o.log_given ? st->o.log_syslog : !st->o.foreground;
+	c->log_json = st->o.log_json;
+	c->no_state = st->o.no_state;
+	c->policy_default = st->policy_default;
+	c->poll_seconds = st->o.poll_seconds;
+	c->hang_seconds = st->o.hang_seconds;
+	c->owner = geteuid();
+	return copy_path(c->mountpoint, st->mountpoint) && copy_path(c->store, st->store) &&
+	       copy_path(c->policy, st->policy) && copy_path(c->state, st->state) &&
+	       copy_path(c->bundle, st->bundle);
+}
 
-	if (load_open(s->backend, s->bundle, st->state, &s->load) < 0)
-		return refuse_memory();
-	if (load_view(s->load, &s->view, &e) < 0)
-		return refuse_load(&e, st->store);
-	if (load_store_floors(s->load, &e) < 0) {
-		log_say(LOGGED_ERROR,
-			"%s: %s; what was accepted must be remembered: make it writable, or say -o state=none",
-			st->state, e.error == ERR_IO ? strerror(e.saved_errno) : err_str(e.error));
+static bool make_channel(struct handover *h, enum handover_fd a, enum handover_fd b)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return false;
-	}
+	h->fd[a] = handover_keep(pair[0]);
+	h->fd[b] = handover_keep(pair[1]);
 	return true;
 }
 
-static bool make_tables(struct start *st)
+static bool prepare(const struct start *st, struct handover *h, const struct mount_config **c)
 {
-	return (files_open(&st->server.files) == 0 && listings_open(&st->server.listings) == 0) ||
-	       refuse_memory();
+	struct mount_config new = {0};
+
+	for (int i = 0; i < HANDOVER_FDS; i++)
+		h->fd[i] = -1;
+	h->fd[HANDOVER_BUNDLE] = keeper_open_bundle(st->bundle);
+	if (h->fd[HANDOVER_BUNDLE] < 0 || !find_program(&new, &h->fd[HANDOVER_EXE]) ||
+	    !describe(st, &new))
+		return false;
+	if (handover_save_config(&new, &h->fd[HANDOVER_CONFIG]) == 0 &&
+	    handover_map_config(h->fd[HANDOVER_CONFIG], c) == 0 &&
+	    shared_new(&h->fd[HANDOVER_SHARED]) == 0 &&
+	    handover_new_control(&h->fd[HANDOVER_CONTROL]) == 0 &&
+	    make_channel(h, HANDOVER_KEEPER, HANDOVER_SERVER) &&
+	    make_channel(h, HANDOVER_EVENTS_OUT, HANDOVER_EVENTS_IN))
+		return true;
+	log_say(LOGGED_ERROR, "cannot start: %s", strerror(errno));
+	return false;
 }
 
-/* ---- serving ---- */
-
-static void ready(void *arg)
-{
-	const struct start *st = arg;
-	const struct bundle *b = st->server.bundle;
-	char scope[SCOPE_STR], status[SCOPE_STR + 64];
-
-	open_log(st, true);
-	log_say(LOGGED_INFO, "%s: %u secrets, %s", st->mountpoint, view_secrets(st->server.view),
-		scope_str(&b->scope, scope));
-	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %u secrets, %s",
-		 view_secrets(st->server.view), scope);
-	background_notify(status);
-	background_ready(st->o.log_given && !st->o.log_syslog);
-}
-
-static bool start_threads(struct start *st)
-{
-	const struct reload_options o = {
-		.backend = st->server.backend,
-		.load = st->server.load,
-		.policy_path = st->policy,
-		.mountpoint = st->mountpoint,
-		.fallback_owner = geteuid(),
-		.poll_seconds = st->o.poll_seconds,
-	};
-	int r = server_start(&st->server, &o);
-
-	if (r < 0)
-		log_say(LOGGED_ERROR, "%s: cannot be watched for changes: %s", st->store,
-			r == ERR_IO ? strerror(errno) : err_str(r));
-	return r == 0;
-}
-
-static int run_session(struct start *st)
-{
-	enum session_end end = SESSION_FAILED;
-
-	if (session_open(&st->server, &st->session) < 0)
-		log_say(LOGGED_ERROR, "%s: no session with the kernel: %s", st->mountpoint,
-			strerror(errno));
-	else if (start_threads(st))
-		end = session_run(&st->server, &st->session);
-	background_notify("STOPPING=1");
-	/* Unmounted first: requests on their way are answered with an error instead of never. */
-	if (end != SESSION_UNMOUNTED)
-		mountpoint_unmount(st->mountpoint);
-	server_stop(&st->server);
-	session_close(&st->server);
-	if (end != SESSION_FAILED)
-		log_say(LOGGED_INFO, "%s: unmounted", st->mountpoint);
-	return end == SESSION_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-static int serve(struct start *st)
+static int keep(struct start *st)
 {
 	const struct mountpoint_options m = {
 		.path = st->mountpoint,
@@ -374,23 +247,55 @@ static int serve(struct start *st)
 		.noatime = st->o.noatime,
 		.may_be_nonempty = st->o.nonempty,
 	};
+	const struct mount_config *c;
+	struct handover h;
 
-	st->session.debug = st->o.debug;
-	st->session.ready = ready;
-	st->session.ready_arg = st;
-	session_block_signals();
-	if (!mountpoint_check(&m) || !check_memlock() || !load_rules(st) || !find_bundle(st) ||
-	    !open_bundle(st) || !open_store(st) || !load_first_view(st) || !make_tables(st) ||
-	    !mountpoint_mount(&m, &st->session.fuse_fd))
+	keeper_block_signals();
+	if (!mountpoint_check(&m) || !load_rules(st) || !find_bundle(st) || !prepare(st, &h, &c))
 		return EXIT_FAILURE;
-	return run_session(st);
+	return keeper_run(&h, c, &m);
+}
+
+/* ---- the roles ---- */
+
+static int take_role(enum role role)
+{
+	const struct mount_config *c;
+	struct handover h;
+
+	handover_take(&h);
+	if (handover_map_config(h.fd[HANDOVER_CONFIG], &c) < 0) {
+		log_say(LOGGED_ERROR, "--role is not for people");
+		return EXIT_WRONG_USE;
+	}
+	/* Mounted already: who started it has gone. */
+	log_open(&(struct log_options){.syslog = c->log_syslog && h.fd[HANDOVER_FUSE] >= 0,
+				       .json = c->log_json,
+				       .debug = c->debug});
+	keeper_block_signals();
+	switch (role) {
+	case ROLE_KEEPER:
+		return keeper_run(&h, c, NULL);
+	case ROLE_SERVER:
+		return serve(&h);
+	case ROLE_HELPER:
+		return helper_run(&h, c);
+	case ROLE_START:
+		break;
+	}
+	return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
+	enum role role = handover_role(argc, argv);
 	struct start st = {0};
 	int status = EXIT_FAILURE;
 
+	if (role != ROLE_START) {
+		close_to_outsiders();
+		return sodium_init() < 0 ? EXIT_FAILURE : take_role(role);
+	}
 	switch (options_parse(argc, argv, &st.o)) {
 	case OPTIONS_HELP:
 		options_help();
@@ -406,17 +311,15 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	if (sodium_init() < 0)
-		goto out;
 	close_to_outsiders();
 	if (!find_paths(&st) || !choose_allow_other(&st))
 		goto out;
 	if (!st.o.foreground && !background_start(&status))
 		goto out;
-	open_log(&st, false);
-	status = serve(&st);
-	server_close(&st.server);
+	open_log(&st);
+	status = keep(&st);
 out:
+	rules_unref(st.rules);
 	options_free(&st.o);
 	free(st.mountpoint);
 	free(st.store);

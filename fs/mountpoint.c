@@ -71,7 +71,66 @@ static bool is_fuse_root(int fd)
 	       st.st_ino == 1;
 }
 
-bool mountpoint_check(const struct mountpoint_options *o)
+/* mountinfo writes blanks and backslashes as \ooo (proc(5)). */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		unsigned c;
+
+		if (s[0] == '\\' && sscanf(s + 1, "%3o", &c) == 1) {
+			*to++ = (char)c;
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+/* Is what is on top at path one of ours? */
+static bool is_ours(const char *path)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *where = NULL, *type = NULL;
+	bool ours = false;
+	size_t cap = 0;
+
+	while (f && getline(&line, &cap, f) > 0) {
+		/* id parent major:minor root path options tags... - type source options */
+		const char *dash = strstr(line, " - ");
+
+		if (dash && sscanf(line, "%*s %*s %*s %*s %ms", &where) == 1) {
+			unescape(where);
+			if (strcmp(where, path) == 0 && sscanf(dash, " - %ms", &type) == 1) {
+				ours = strcmp(type, TYPE) == 0;
+				free(type);
+			}
+			free(where);
+		}
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return ours;
+}
+
+/* Left by a daemon all of whose processes were killed: everything there fails, for good. */
+static bool replace_dead(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 || errno != ENOTCONN || !is_ours(path))
+		return false;
+	log_say(LOGGED_WARNING,
+		"%s: a dead mount is there, left by a daemon that was killed; it is replaced",
+		path);
+	mountpoint_unmount(path);
+	return true;
+}
+
+static bool check_once(const struct mountpoint_options *o)
 {
 	int fd = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -95,6 +154,14 @@ bool mountpoint_check(const struct mountpoint_options *o)
 	if (fd >= 0)
 		close(fd);
 	return ok;
+}
+
+bool mountpoint_check(const struct mountpoint_options *o)
+{
+	/* One may lie on another. */
+	for (int i = 0; i < 16 && replace_dead(o->path); i++)
+		;
+	return check_once(o);
 }
 
 /* fuse.conf(5): the word on a line by itself. */
@@ -264,7 +331,7 @@ void mountpoint_unmount(const char *path)
 	int status;
 
 	if (geteuid() == 0) {
-		if (umount2(path, UMOUNT_NOFOLLOW) != 0 && errno == EBUSY)
+		if (umount2(path, UMOUNT_NOFOLLOW) != 0)
 			umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH);
 		return;
 	}

@@ -19,7 +19,7 @@ struct mountpoint_options {
 	bool may_be_nonempty;
 };
 
-/* Is it there, a directory, alive, empty, and not ours already? */
+/* Is it there, a directory, empty, and not ours already?  A dead mount of ours is taken off. */
 bool mountpoint_check(const struct mountpoint_options *o);
 
 /* May this process mount with allow_other? */

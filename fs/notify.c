@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "notify.h"
 
+#include <errno.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "helper.h"
+#include "log.h"
+#include "name.h"
 
 enum notify_kind { NOTIFY_ENTRY, NOTIFY_PAGES, NOTIFY_ATTR };
 
@@ -17,12 +25,11 @@ struct notify_item {
 };
 
 struct notify {
-	struct fuse_session *se;
+	int helper;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct notify_list list;
-	bool stop, ended;
 };
 
 static int list_add(struct notify_list *l, enum notify_kind kind, uint64_t ino, const char *name)
@@ -72,28 +79,81 @@ void notify_attr_now(struct fuse_session *se, uint64_t ino)
 	fuse_lowlevel_notify_inval_inode(se, ino, -1, 0);
 }
 
-/* Errors are of no interest: what the kernel does not know it need not forget. */
-static void send_item(struct fuse_session *se, const struct notify_item *i)
+/* ---- to the helper, and there ---- */
+
+struct order { /* HELPER_FORGET */
+	struct helper_message head;
+	uint32_t kind, name_len;
+	uint64_t ino;
+	char name[NAME_SIZE];
+};
+
+/* Waits for room; a helper that is gone is started again and finds it. */
+static void send_item(int helper, const struct notify_item *i)
 {
-	switch (i->kind) {
-	case NOTIFY_ENTRY:
-		fuse_lowlevel_notify_inval_entry(se, i->ino, i->name, i->len);
-		break;
-	case NOTIFY_PAGES:
-		fuse_lowlevel_notify_inval_inode(se, i->ino, 0, 0);
-		break;
-	case NOTIFY_ATTR:
-		notify_attr_now(se, i->ino);
-		break;
+	struct order o = {
+		.head = {HANDOVER_VERSION, HELPER_FORGET, sizeof(o) - sizeof(o.head)},
+		.kind = i->kind,
+		.name_len = (uint32_t)i->len,
+		.ino = i->ino,
+	};
+
+	if (i->len >= sizeof(o.name))
+		return;
+	memcpy(o.name, i->name, i->len);
+	while (send(helper, &o, sizeof(o), MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
+}
+
+/* linux/fuse.h.  Errors are of no interest: what the kernel does not know it need not forget. */
+static void write_notice(int fd, int what, const void *body, size_t len, char *name,
+			 size_t name_len)
+{
+	struct fuse_out_header head = {.len = (uint32_t)(sizeof(head) + len + name_len),
+				       .error = what};
+	struct iovec iov[3] = {
+		{&head, sizeof(head)}, {(void *)(uintptr_t)body, len}, {name, name_len}};
+
+	if (writev(fd, iov, name_len ? 3 : 2) < 0 && errno != ENOENT)
+		log_say(LOGGED_DEBUG, "notification %d: %s", what, strerror(errno));
+}
+
+void notify_do(int fuse_fd, const void *message, size_t len)
+{
+	struct order o;
+
+	if (len != sizeof(o))
+		return;
+	memcpy(&o, message, sizeof(o));
+	log_say(LOGGED_DEBUG, "the kernel is to forget %s of %llu",
+		o.kind == NOTIFY_ENTRY	 ? "a name"
+		: o.kind == NOTIFY_PAGES ? "pages"
+					 : "attributes",
+		(unsigned long long)o.ino);
+	o.name[sizeof(o.name) - 1] = '\0';
+	if (o.kind == NOTIFY_ENTRY && o.name_len < sizeof(o.name)) {
+		const struct fuse_notify_inval_entry_out e = {.parent = o.ino,
+							      .namelen = o.name_len};
+
+		/* with its NUL */
+		write_notice(fuse_fd, FUSE_NOTIFY_INVAL_ENTRY, &e, sizeof(e), o.name,
+			     o.name_len + 1);
+	} else if (o.kind == NOTIFY_PAGES || o.kind == NOTIFY_ATTR) {
+		const struct fuse_notify_inval_inode_out i = {
+			.ino = o.ino, .off = o.kind == NOTIFY_ATTR ? -1 : 0};
+
+		write_notice(fuse_fd, FUSE_NOTIFY_INVAL_INODE, &i, sizeof(i), NULL, 0);
 	}
 }
+
+/* ---- the thread ---- */
 
 static void *run(void *arg)
 {
 	struct notify *n = arg;
 
 	pthread_mutex_lock(&n->lock);
-	while (!n->stop) {
+	for (;;) {
 		struct notify_item *i = n->list.first;
 
 		if (!i) {
@@ -104,22 +164,20 @@ static void *run(void *arg)
 		if (!n->list.first)
 			n->list.last = NULL;
 		pthread_mutex_unlock(&n->lock);
-		send_item(n->se, i);
+		send_item(n->helper, i);
 		free(i);
 		pthread_mutex_lock(&n->lock);
 	}
-	n->ended = true;
-	pthread_mutex_unlock(&n->lock);
 	return NULL;
 }
 
-int notify_start(struct fuse_session *se, struct notify **out)
+int notify_start(int helper, struct notify **out)
 {
 	struct notify *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return ERR_NOMEM;
-	n->se = se;
+	n->helper = helper;
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_cond_init(&n->more, NULL);
 	if (pthread_create(&n->thread, NULL, run, n) != 0) {
@@ -140,34 +198,4 @@ void notify_send(struct notify *n, struct notify_list *l)
 	pthread_cond_signal(&n->more);
 	pthread_mutex_unlock(&n->lock);
 	*l = (struct notify_list){0};
-}
-
-void notify_end(struct notify *n)
-{
-	pthread_mutex_lock(&n->lock);
-	n->stop = true;
-	pthread_cond_signal(&n->more);
-	pthread_mutex_unlock(&n->lock);
-}
-
-bool notify_ended(struct notify *n)
-{
-	bool ended;
-
-	pthread_mutex_lock(&n->lock);
-	ended = n->ended;
-	pthread_mutex_unlock(&n->lock);
-	return ended;
-}
-
-void notify_stop(struct notify *n)
-{
-	if (!n)
-		return;
-	notify_end(n);
-	pthread_join(n->thread, NULL);
-	notify_list_free(&n->list);
-	pthread_mutex_destroy(&n->lock);
-	pthread_cond_destroy(&n->more);
-	free(n);
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * notify - tells the kernel what it must forget, from a thread of its own.
+ * notify - tells the kernel what it must forget.
  *
  * Dropping an entry waits for its directory's lock, and dropping pages for the pages' locks; a
- * request in flight may hold either, and it is answered by the serving thread.  So neither that
- * thread nor one that it waits for may do this.
+ * request in flight may hold either, it is answered by the server, and the wait cannot be
+ * interrupted, not even by SIGKILL.  So the helper does that, which serves nothing: a server that
+ * waited there could neither answer nor die and be replaced.  A thread waits for room in the
+ * channel to the helper.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -27,17 +29,13 @@ WUR int notify_add_pages(struct notify_list *l, uint64_t ino);
 WUR int notify_add_attr(struct notify_list *l, uint64_t ino);
 void notify_list_free(struct notify_list *l);
 
-WUR int notify_start(struct fuse_session *se, struct notify **out);
+/* helper: the channel to it. */
+WUR int notify_start(int helper, struct notify **out);
 /* Takes the list's items over. */
 void notify_send(struct notify *n, struct notify_list *l);
-/*
- * The end comes in two steps, since a notification under way may wait for an answer: notify_end drops
- * what is not sent yet, then requests have to be answered until notify_ended.  Once the mount is gone
- * notify_stop does it all.  NULL is fine for it.
- */
-void notify_end(struct notify *n);
-bool notify_ended(struct notify *n);
-void notify_stop(struct notify *n);
+
+/* Of the helper: do what a message says. */
+void notify_do(int fuse_fd, const void *message, size_t len);
 
 /* Forget an inode's attributes, here and now.  Takes no lock that a request may hold
  * (fs/fuse/inode.c, fuse_reverse_inval_inode with a negative offset): any thread may call it. */

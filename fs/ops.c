@@ -35,13 +35,12 @@ static const struct view_entry *current(fuse_req_t req, fuse_ino_t ino)
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-	struct server *s = userdata;
-
+	(void)userdata;
 	/* Nothing here is worth a pipe, and secrets do not go through one. */
 	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 				  FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE);
 	conn->time_gran = 1;
-	s->answered = true;
+	conn->max_write = 4096; /* a request fits the slot */
 }
 
 /* ---- names and attributes ---- */
@@ -134,7 +133,7 @@ static struct policy_decision decide(fuse_req_t req, const struct view_entry *e,
 	const struct access_caller caller = {ctx->uid, ctx->gid, caller_groups, req};
 	struct policy_access access;
 
-	rules_access(s->rules, server_scope(s, e), name, &access);
+	rules_access(s->rules, server_scope(s, e->level), name, &access);
 	return access_decide(&access, &caller);
 }
 
@@ -170,7 +169,7 @@ static void log_open_decision(fuse_req_t req, const struct view_entry *e, const 
 	char scope[SCOPE_STR];
 	const struct log_decision line = {
 		.name = name,
-		.scope = scope_str(server_scope(s, e), scope),
+		.scope = scope_str(server_scope(s, e->level), scope),
 		.ino = e->ino,
 		.uid = ctx->uid,
 		.gid = ctx->gid,
@@ -185,22 +184,52 @@ static void log_open_decision(fuse_req_t req, const struct view_entry *e, const 
 
 /* ---- files ---- */
 
+static void log_store_error(const struct server *s, const char *name, uint8_t level, int error)
+{
+	char scope[SCOPE_STR];
+
+	if (error)
+		log_say(error == ERR_AUTH ? LOGGED_ALARM : LOGGED_ERROR, "%s (%s): %s", name,
+			scope_str(server_scope(s, level), scope), err_str(error));
+}
+
 static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, uint64_t *handle)
 {
 	struct server *s = server_of(req);
 	const struct view_file *f = view_file_of(s->view, e);
 	struct version v = {
 		.set_epoch = f->set_epoch, .time = f->time, .gen = f->gen, .len = f->len};
-	const struct sealed_source src = {s->backend, server_ring(s, e), &v, name};
-	char scope[SCOPE_STR];
+	const struct sealed_source src = {s->backend, server_ring(s, e->level), &v, name};
+	const struct file_opener by = {
+		.node = view_node(s->view, e),
+		.uid = fuse_req_ctx(req)->uid,
+		.unique = server_unique(s),
+		.level = e->level,
+		.again = s->again,
+	};
 	int store_error, err;
 
 	memcpy(v.id, f->id, HASH_SIZE);
-	err = file_open(s->files, view_node(s->view, e), fuse_req_ctx(req)->uid, &src, handle,
-			&store_error);
-	if (store_error)
-		log_say(store_error == ERR_AUTH ? LOGGED_ALARM : LOGGED_ERROR, "%s (%s): %s", name,
-			scope_str(server_scope(s, e), scope), err_str(store_error));
+	err = file_open(s->files, &by, &src, handle, &store_error);
+	log_store_error(s, name, e->level, store_error);
+	return err;
+}
+
+/* What was opened from a predecessor of this process. */
+static int unseal_again(struct server *s, uint64_t ino, uint64_t handle)
+{
+	const struct shared_version *v = file_missing(s->files, ino, handle);
+	struct sealed_source src = {.backend = s->backend};
+	int store_error, err;
+
+	if (!v)
+		return 0;
+	if (v->level >= SCOPE_LEVELS)
+		return EBADF;
+	src.ring = server_ring(s, v->level);
+	src.name = v->name;
+	err = file_fetch(s->files, ino, handle, &src, &store_error);
+	log_store_error(s, v->name, v->level, store_error);
 	return err;
 }
 
@@ -237,22 +266,23 @@ static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handl
  */
 static bool first_try(fuse_req_t req, fuse_ino_t ino)
 {
-	struct server *s = server_of(req);
-	const struct server_retry now = {ino, fuse_req_ctx(req)->pid};
+	struct shared *sh = server_of(req)->shared;
+	const struct shared_retry now = {ino, fuse_req_ctx(req)->pid};
 
-	for (size_t i = 0; i < SERVER_RETRIES; i++) {
-		if (s->retries[i].node == now.node && s->retries[i].pid == now.pid) {
-			s->retries[i].node = 0;
+	for (size_t i = 0; i < SHARED_RETRIES; i++) {
+		if (sh->retries[i].node == now.node && sh->retries[i].pid == now.pid) {
+			sh->retries[i].node = 0;
 			return false;
 		}
 	}
-	s->retries[s->next_retry++ % SERVER_RETRIES] = now;
+	sh->retries[sh->next_retry++ % SHARED_RETRIES] = now;
 	return true;
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct view_entry *e = current(req, ino);
+	struct server *s = server_of(req);
 	int err;
 
 	if (!e)
@@ -271,9 +301,10 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	fi->direct_io = 1;
 	fi->noflush = 1;
-	/* The caller was interrupted, and will not close what it does not know of. */
-	if (fuse_reply_open(req, fi) == -ENOENT)
-		file_release(server_of(req)->files, e->ino, fi->fh);
+	/* The caller was interrupted, and will not close what it does not know of; or, when this is
+	 * a predecessor's request, it may know already. */
+	if (fuse_reply_open(req, fi) == -ENOENT && !s->again)
+		file_release(s->files, e->ino, fi->fh);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -282,7 +313,12 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct server *s = server_of(req);
 	struct file_data d;
 	size_t at = (size_t)off;
+	int err = unseal_again(s, ino, fi->fh);
 
+	if (err) {
+		fuse_reply_err(req, err);
+		return;
+	}
 	if (!file_data(s->files, ino, fi->fh, &d)) {
 		fuse_reply_err(req, EBADF);
 		return;
@@ -326,7 +362,8 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	if (!e)
 		return;
 	err = e->kind == VIEW_DIR ? file_charge(s->files, uid) : ENOTDIR;
-	if (!err && listing_open(s->listings, uid, s->view, &fi->fh) < 0) {
+	fi->fh = server_unique(s);
+	if (!err && listing_open(s->listings, fi->fh, uid, s->view) < 0) {
 		file_discharge(s->files, uid);
 		err = ENOMEM;
 	}

@@ -52,15 +52,25 @@ static bool set_log_format(struct options *o, const char *name, const char *valu
 	return true;
 }
 
-static bool set_poll(struct options *o, const char *name, const char *value)
+static bool set_seconds(unsigned *out, const char *name, const char *value)
 {
 	char *end;
 	unsigned long n = value ? strtoul(value, &end, 10) : 0;
 
 	if (!value || value[0] < '0' || value[0] > '9' || *end || n > POLL_MAX)
 		return wrong("is a number of seconds", name);
-	o->poll_seconds = (unsigned)n;
+	*out = (unsigned)n;
 	return true;
+}
+
+static bool set_poll(struct options *o, const char *name, const char *value)
+{
+	return set_seconds(&o->poll_seconds, name, value);
+}
+
+static bool set_hang(struct options *o, const char *name, const char *value)
+{
+	return set_seconds(&o->hang_seconds, name, value);
 }
 
 #define FIELD(f) offsetof(struct options, f)
@@ -80,6 +90,8 @@ static const struct {
 	{"log_format", set_log_format, 0, false, "=text|json"},
 	{"poll", set_poll, 0, false,
 	 "=SECONDS     look for changes that often, for network file systems"},
+	{"hang", set_hang, 0, false,
+	 "=SECONDS     replace a server that has not answered for so long (5; 0: never)"},
 	{"allow_other", NULL, FIELD(allow_other), true,
 	 "           let other users in (the default for root)"},
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},
@@ -187,7 +199,7 @@ enum options_do options_parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	*o = (struct options){0};
+	*o = (struct options){.hang_seconds = 5};
 	/* Options may stand behind the operands: mount(8) puts them there. */
 	while ((c = getopt_long(argc, argv, "fdhVo:sn", long_options, NULL)) != -1) {
 		switch (c) {

@@ -20,7 +20,7 @@ struct options {
 	bool foreground, debug, nonempty, noatime;
 	bool allow_other, no_allow_other; /* asked for, asked not to */
 	bool log_given, log_syslog, log_json;
-	unsigned poll_seconds;
+	unsigned poll_seconds, hang_seconds;
 };
 
 /* What is wrong has been said through log_say when the answer is OPTIONS_WRONG. */

@@ -16,19 +16,13 @@
 #include "notify.h"
 #include "reload.h"
 #include "rules.h"
+#include "shared.h"
 #include "view.h"
 
 struct fuse_session;
 
-#define SERVER_RETRIES 32
-
-struct server_retry { /* an open that was sent back to look the name up again */
-	uint64_t node;
-	pid_t pid;
-};
-
 struct server {
-	/* Set up before serving, in this order; taken down in reverse by server_close. */
+	/* Set up before serving, in this order; taken down by the end of the process. */
 	struct rules *rules;
 	struct bundle *bundle;
 	struct backend *backend;
@@ -40,22 +34,24 @@ struct server {
 	struct fuse_session *se; /* owned by session.c */
 	struct reload *reload;
 	struct notify *notify;
-	struct server_retry retries[SERVER_RETRIES];
-	unsigned next_retry;
-	bool answered; /* the kernel has got its first answer */
+	struct shared *shared;
+	bool again; /* the request is one that a predecessor left */
 };
 
-/* Start and stop the threads beside the serving one; s->se is set. */
-WUR int server_start(struct server *s, const struct reload_options *o);
-void server_stop(struct server *s);
-/* Wipes and frees everything. */
-void server_close(struct server *s);
+/* Start the threads beside the serving one; s->se is set, helper is the channel to it. */
+WUR int server_start(struct server *s, int helper, const struct reload_options *o);
 
 /* Take up what has been committed so far (reload_settle).  Before every answer that depends on it. */
 void server_refresh(struct server *s);
 
-/* The scope that e comes from, and the key ring that opens it. */
-const struct scope *server_scope(const struct server *s, const struct view_entry *e);
-struct keyring *server_ring(const struct server *s, const struct view_entry *e);
+/* The scope of a level, and the key ring that opens it. */
+const struct scope *server_scope(const struct server *s, uint8_t level);
+struct keyring *server_ring(const struct server *s, uint8_t level);
+
+/* Id of the request that is being answered. */
+uint64_t server_unique(const struct server *s);
+
+/* Tell the kernel to forget what a predecessor told it, if that is not what s serves. */
+void server_succeed(struct server *s);
 
 #endif

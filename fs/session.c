@@ -9,40 +9,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "linger.h"
 #include "log.h"
 #include "ops.h"
 
+#define TRIES 5
+#define READ_PAGES 256
 #define BURST 512 /* requests, until signals and counted log lines get their turn */
 
 struct loop {
 	struct server *s;
 	const struct session_options *o;
-	struct fuse_buf buf;
 	struct linger linger;
-	int signal_fd;
 	bool ready;
 };
-
-static void waited_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
-}
-
-void session_block_signals(void)
-{
-	sigset_t set;
-
-	waited_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 static void log_libfuse(enum fuse_log_level level, const char *format, va_list ap)
 {
@@ -57,9 +40,80 @@ static void log_libfuse(enum fuse_log_level level, const char *format, va_list a
 		log_say(level <= FUSE_LOG_ERR ? LOGGED_ERROR : LOGGED_DEBUG, "%s", text);
 }
 
+/* ---- the descriptor ---- */
+
+/* Which answer is on its way; before there are threads. */
+static enum { REPLY_PLAIN, REPLY_INIT, REPLY_SWALLOWED } reply;
+
+/*
+ * libfuse derives the pages of a READ from the size of a WRITE, which is small here, since the slot
+ * is: the answer to INIT gets as many as the kernel may ask for.
+ */
+static ssize_t write_init(int fd, const struct iovec *iov, int count)
+{
+	struct fuse_init_out init;
+	struct iovec changed[2] = {iov[0], {&init, sizeof(init)}};
+
+	if (count != 2 || iov[1].iov_len != sizeof(init))
+		return writev(fd, iov, count);
+	memcpy(&init, iov[1].iov_base, sizeof(init));
+	if (init.flags & FUSE_MAX_PAGES)
+		init.max_pages = READ_PAGES;
+	return writev(fd, changed, 2);
+}
+
+static ssize_t io_writev(int fd, struct iovec *iov, int count, void *arg)
+{
+	ssize_t len = 0;
+
+	(void)arg;
+	if (reply == REPLY_PLAIN)
+		return writev(fd, iov, count);
+	if (reply == REPLY_INIT)
+		return write_init(fd, iov, count);
+	for (int i = 0; i < count; i++)
+		len += (ssize_t)iov[i].iov_len;
+	return len;
+}
+
+/* Required by libfuse, and not used: the loop reads by itself. */
+static ssize_t io_read(int fd, void *buf, size_t len, void *arg)
+{
+	(void)arg;
+	return read(fd, buf, len);
+}
+
+static const struct fuse_in_header *in_slot(const struct server *s)
+{
+	return (const void *)s->shared->slot;
+}
+
+static void process(struct server *s, void *request, size_t len)
+{
+	struct fuse_buf buf = {.size = len, .mem = request};
+
+	fuse_session_process_buf(s->se, &buf);
+}
+
+/* What the kernel has been told already is told to this session alone. */
+static int begin_again(struct server *s)
+{
+	struct shared *sh = s->shared;
+
+	if (!sh->init_answered)
+		return 0;
+	if (sh->init_len < sizeof(struct fuse_in_header) || sh->init_len > sizeof(sh->init))
+		return ERR_FORMAT;
+	reply = REPLY_SWALLOWED;
+	process(s, sh->init, sh->init_len);
+	reply = REPLY_PLAIN;
+	return 0;
+}
+
 int session_open(struct server *s, const struct session_options *o)
 {
-	char name[] = "secretfs", debug[] = "-d", path[32];
+	static const struct fuse_custom_io io = {.writev = io_writev, .read = io_read};
+	char name[] = "secretfs", debug[] = "-d";
 	char *argv[] = {name, o->debug ? debug : NULL, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(o->debug ? 2 : 1, argv);
 
@@ -70,41 +124,91 @@ int session_open(struct server *s, const struct session_options *o)
 	fuse_opt_free_args(&args);
 	if (!s->se)
 		return ERR_IO;
-	/* It is mounted already: libfuse takes the descriptor by this name. */
-	snprintf(path, sizeof(path), "/dev/fd/%d", o->fuse_fd);
-	if (fuse_session_mount(s->se, path) != 0) {
+	if (fuse_session_custom_io(s->se, &io, o->fuse_fd) != 0) {
 		fuse_session_destroy(s->se);
 		s->se = NULL;
 		return ERR_IO;
 	}
-	return 0;
+	return begin_again(s);
 }
 
-void session_close(struct server *s)
+/* ---- requests ---- */
+
+static void answer_slot(struct server *s)
 {
-	if (s->se)
-		fuse_session_destroy(s->se);
-	s->se = NULL;
+	struct shared *sh = s->shared;
+
+	if (in_slot(s)->opcode == FUSE_INIT) {
+		sh->init_len = in_slot(s)->len;
+		if (sh->init_len <= sizeof(sh->init))
+			memcpy(sh->init, sh->slot, sh->init_len);
+		reply = REPLY_INIT;
+		process(s, sh->slot, in_slot(s)->len);
+		reply = REPLY_PLAIN;
+		sh->init_answered = true;
+	} else {
+		process(s, sh->slot, in_slot(s)->len);
+	}
+	atomic_fetch_add_explicit(&sh->answered, 1, memory_order_relaxed);
+	shared_clear(sh);
 }
 
-/* ---- the loop ---- */
+/* A request that killed every server which took it up gets an error, and the others get theirs. */
+static bool refuse_deadly(struct server *s)
+{
+	struct shared *sh = s->shared;
+	uint64_t unique = in_slot(s)->unique;
+	struct fuse_out_header out = {.len = sizeof(out), .error = -EIO, .unique = unique};
+
+	if (sh->tried != unique)
+		sh->tries = 0;
+	sh->tried = unique;
+	if (++sh->tries < TRIES)
+		return false;
+	log_say(LOGGED_ALARM, "a request (operation %u) ended %u servers: it is answered with EIO",
+		in_slot(s)->opcode, sh->tries - 1);
+	if (write(fuse_session_fd(s->se), &out, sizeof(out)) < 0)
+		log_say(LOGGED_DEBUG, "nobody waited for it any more");
+	shared_clear(sh);
+	return true;
+}
+
+/* Begin where the predecessor ended. */
+static bool answer_left(struct server *s)
+{
+	uint32_t pending = shared_pending(s->shared);
+
+	if (pending > SHARED_SLOT_SIZE)
+		return false;
+	if (pending && !refuse_deadly(s)) {
+		s->again = true;
+		answer_slot(s);
+		s->again = false;
+	}
+	return true;
+}
 
 /* Answer one request if there is one.  1: answered, 0: none, <0: the end. */
 static int answer_one(struct loop *l)
 {
-	int n = fuse_session_receive_buf(l->s->se, &l->buf);
+	struct shared *sh = l->s->shared;
+	ssize_t n = read(l->o->fuse_fd, sh->slot, sizeof(sh->slot));
 
-	if (n == -EINTR || n == -EAGAIN)
+	if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT))
 		return 0;
-	if (n <= 0)
+	if (n < (ssize_t)sizeof(struct fuse_in_header)) {
+		if (n >= 0 || errno != ENODEV)
+			log_say(LOGGED_ERROR, "/dev/fuse: %s",
+				n < 0 ? strerror(errno) : "too little");
 		return -1;
-	linger_arrived(&l->linger, (pid_t)((const struct fuse_in_header *)l->buf.mem)->pid);
-	fuse_session_process_buf(l->s->se, &l->buf);
+	}
+	linger_arrived(&l->linger, (pid_t)in_slot(l->s)->pid);
+	answer_slot(l->s);
 	if (fuse_session_exited(l->s->se))
 		return -1;
-	if (!l->ready && l->s->answered) {
+	if (!l->ready && sh->init_answered) {
 		l->ready = true;
-		l->o->ready(l->o->ready_arg);
+		l->o->ready(l->o->arg);
 	}
 	return 1;
 }
@@ -126,21 +230,6 @@ static int answer_all(struct loop *l)
 	return 0;
 }
 
-/* False when it is one that ends the session. */
-static bool take_signal(struct loop *l)
-{
-	struct signalfd_siginfo info;
-
-	if (read(l->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return true;
-	if (info.ssi_signo == SIGHUP) {
-		reload_kick(l->s->reload);
-		return true;
-	}
-	log_say(LOGGED_DEBUG, "signal %u", info.ssi_signo);
-	return false;
-}
-
 static void take_news(struct loop *l)
 {
 	uint64_t count;
@@ -154,7 +243,7 @@ static enum session_end loop(struct loop *l)
 	struct pollfd p[3] = {
 		{.fd = fuse_session_fd(l->s->se), .events = POLLIN},
 		{.fd = reload_fd(l->s->reload), .events = POLLIN},
-		{.fd = l->signal_fd, .events = POLLIN},
+		{.fd = l->o->channel, .events = POLLIN},
 	};
 
 	for (;;) {
@@ -163,8 +252,8 @@ static enum session_end loop(struct loop *l)
 				continue;
 			return SESSION_FAILED;
 		}
-		if ((p[2].revents & POLLIN) && !take_signal(l))
-			return SESSION_SIGNAL;
+		if ((p[2].revents & POLLIN) && !l->o->heard(l->o->arg))
+			return SESSION_STOPPED;
 		if (p[1].revents & POLLIN)
 			take_news(l);
 		if (p[0].revents && answer_all(l) < 0)
@@ -172,32 +261,18 @@ static enum session_end loop(struct loop *l)
 	}
 }
 
-/* Nobody may be left waiting for an answer with a lock that a notification waits for. */
-static void drain(struct loop *l)
-{
-	struct pollfd p = {.fd = fuse_session_fd(l->s->se), .events = POLLIN};
-
-	notify_end(l->s->notify);
-	while (!notify_ended(l->s->notify))
-		if (poll(&p, 1, 1) > 0 && answer_all(l) < 0)
-			return;
-}
-
 enum session_end session_run(struct server *s, const struct session_options *o)
 {
 	struct loop l = {.s = s, .o = o};
 	enum session_end end;
-	sigset_t set;
 
-	waited_signals(&set);
-	l.signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (l.signal_fd < 0)
+	if (!answer_left(s))
 		return SESSION_FAILED;
+	if (s->shared->init_answered) {
+		l.ready = true;
+		o->ready(o->arg);
+	}
 	end = loop(&l);
-	if (end != SESSION_UNMOUNTED)
-		drain(&l);
-	close(l.signal_fd);
-	free(l.buf.mem);
 	log_flush_all();
 	return end;
 }

@@ -4,37 +4,39 @@
  *
  * One thread answers all requests.  After each it looks for the next one for a few microseconds
  * before it sleeps: waking up costs more than the work itself.
+ *
+ * The kernel begins a session once, when it is mounted.  A successor begins its own with the bytes
+ * that were kept of that, keeps the answer to itself, and answers the request it finds in the slot.
+ * The descriptor is never cloned (FUSE_DEV_IOC_CLONE): closing a clone fails its requests.
  */
 #ifndef SESSION_H
 #define SESSION_H
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include "server.h"
 
 enum session_end {
 	SESSION_UNMOUNTED, /* somebody else unmounted */
-	SESSION_SIGNAL,	   /* SIGTERM or SIGINT */
+	SESSION_STOPPED,   /* the keeper said so */
 	SESSION_FAILED,
 };
 
 struct session_options {
-	int fuse_fd; /* taken over */
+	int fuse_fd;
+	int channel; /* to the keeper */
 	bool debug;
 	/* Called once, when the kernel has got its first answer. */
 	void (*ready)(void *arg);
-	void *ready_arg;
+	/* The keeper says something; false: to stop. */
+	bool (*heard)(void *arg);
+	void *arg;
 };
 
-/* Block the signals that session_run waits for; before any thread is started. */
-void session_block_signals(void);
-
-/* Make s->se over the descriptor.  ERR_IO. */
+/* Make s->se over the descriptor.  s->shared is set; no thread runs yet.  ERR_IO; ERR_FORMAT: what a
+ * predecessor left makes no sense. */
 WUR int session_open(struct server *s, const struct session_options *o);
 /* Answer until the end.  The threads of s run (server_start). */
 enum session_end session_run(struct server *s, const struct session_options *o);
-/* Closes the descriptor. */
-void session_close(struct server *s);
 
 #endif

@@ -52,7 +52,7 @@ sandbox_end() {
 	wait_for 10 no_daemon || {
 		echo "# still running after unmount:" >&2
 		daemons >&2
-		daemon_pids | xargs -r kill -KILL
+		kill_daemons
 		status=1
 	}
 	if zombies | grep . >&2; then
@@ -106,6 +106,17 @@ daemon_pids() {
 daemons() {
 	local p
 	for p in $(daemon_pids); do ps -o pid,ppid,stat,args -p "$p" --no-headers; done
+}
+
+# kill_daemons: all their processes, which start each other again.
+kill_daemons() {
+	local pids
+	while pids=$(daemon_pids) && [[ -n $pids ]]; do
+		# shellcheck disable=SC2086 # one word each
+		kill -STOP $pids 2>/dev/null || :
+		# shellcheck disable=SC2086
+		kill -KILL $pids 2>/dev/null || :
+	done
 }
 
 no_daemon() { [[ -z $(daemon_pids) ]]; }

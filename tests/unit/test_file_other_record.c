@@ -4,6 +4,8 @@
  * same object: a writer of a broader scope, who sees objects' ids in the store, may list one of a
  * narrower scope under the same name.
  */
+#include <unistd.h>
+
 #include "fixture.h"
 
 #include <string.h>
@@ -16,6 +18,9 @@ struct records {
 	struct bundle *bundle;
 	struct record narrow, broad;
 	struct files *files;
+	struct shared *shared;
+	int shared_fd;
+	uint64_t unique;
 };
 
 static void find(struct fixture *f, struct keyring *k, struct record *out)
@@ -33,12 +38,16 @@ static void init(struct fixture *f, struct records *r)
 	r->bundle = fixture_reader(f, "alpha", "development", NULL);
 	find(f, r->bundle->rings[3], &r->narrow);
 	find(f, r->bundle->rings[0], &r->broad);
-	ok(files_open(&r->files));
+	ok(shared_new(&r->shared_fd));
+	ok(shared_map(r->shared_fd, &r->shared));
+	ok(files_open(r->shared, &r->files));
 }
 
 static void fini(struct records *r)
 {
 	files_close(r->files);
+	shared_unmap(r->shared);
+	close(r->shared_fd);
 	bundle_free(r->bundle);
 }
 
@@ -47,8 +56,10 @@ static int open_as(struct fixture *f, struct records *r, uid_t uid, int level,
 {
 	struct sealed_source src = {f->b, r->bundle->rings[level], v, "token"};
 	int store_error = 0;
+	struct file_opener by = {
+		.node = 5, .uid = uid, .unique = ++r->unique, .level = (uint8_t)level};
 
-	return file_open(r->files, 5, uid, &src, handle, &store_error);
+	return file_open(r->files, &by, &src, handle, &store_error);
 }
 
 static void the_same_record_is_shared(void **state)

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+#include "helper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "log.h"
+#include "notify.h"
+
+#define KEEPER_MS 1000 /* for a keeper that becomes another program to be one again */
+#define SOON_MS 10
+#define QUICK_MS 100 /* one that ends so soon is not started again at once */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void pause_ms(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+static void start_keeper(struct child *keeper, struct handover *h, const struct mount_config *c)
+{
+	child_start(keeper, h, handover_for_keeper, h->fd[HANDOVER_EXE], ROLE_KEEPER,
+		    c->mountpoint);
+	if (keeper->pid <= 0)
+		pause_ms(200);
+}
+
+/* patient: there should be one. */
+static void find_keeper(struct child *keeper, struct handover *h, const struct mount_config *c,
+			bool patient)
+{
+	for (int ms = 0; ms < KEEPER_MS; ms += SOON_MS) {
+		pid_t pid = handover_holder(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_KEEPER);
+
+		if (pid && child_adopt(keeper, pid))
+			return;
+		if (!patient)
+			break;
+		pause_ms(SOON_MS);
+	}
+	start_keeper(keeper, h, c);
+}
+
+static void keeper_ended(struct child *keeper, struct handover *h, const struct mount_config *c,
+			 struct control *control, int64_t started)
+{
+	/* One that never got as far as serving has told its caller that it failed. */
+	if (!control->ready)
+		control->stopping = true;
+	control->keeper_restarts++;
+	if (!control->stopping)
+		log_say(LOGGED_WARNING, "the keeper ended: it is started again");
+	if (now_ms() - started < QUICK_MS)
+		pause_ms(QUICK_MS);
+	find_keeper(keeper, h, c, false);
+}
+
+static void do_message(const struct handover *h)
+{
+	_Alignas(
+		struct helper_message) char buf[sizeof(struct helper_message) + HELPER_MESSAGE_MAX];
+	const struct helper_message *m = (const void *)buf;
+	int channel = h->fd[HANDOVER_EVENTS_IN];
+	ssize_t n = recv(channel, buf, sizeof(buf), MSG_DONTWAIT | MSG_PEEK);
+
+	if (n < 0)
+		return;
+	if (n >= (ssize_t)sizeof(*m) && m->version == HANDOVER_VERSION && m->type == HELPER_FORGET)
+		notify_do(h->fd[HANDOVER_FUSE], buf, (size_t)n);
+	if (recv(channel, buf, sizeof(buf), MSG_DONTWAIT) < 0)
+		log_say(LOGGED_DEBUG, "helper: %s", strerror(errno));
+}
+
+int helper_run(struct handover *h, const struct mount_config *c)
+{
+	struct child keeper = {.pidfd = -1};
+	struct control *control;
+	int64_t started;
+	int status;
+
+	if (handover_map_control(h->fd[HANDOVER_CONTROL], &control) < 0 ||
+	    handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER, false) < 0)
+		return EXIT_FAILURE;
+	find_keeper(&keeper, h, c, true);
+	for (;;) {
+		struct pollfd p[2] = {
+			{.fd = keeper.pidfd, .events = POLLIN},
+			{.fd = h->fd[HANDOVER_EVENTS_IN], .events = POLLIN},
+		};
+
+		if (keeper.pid <= 0)
+			start_keeper(&keeper, h, c);
+		if (poll(p, 2, keeper.pid > 0 ? -1 : SOON_MS) < 0 && errno != EINTR)
+			return EXIT_FAILURE;
+		if (p[1].revents & POLLIN)
+			do_message(h);
+		child_look(&keeper);
+		started = keeper.since;
+		if (child_take_end(&keeper, &status))
+			keeper_ended(&keeper, h, c, control, started);
+	}
+}

@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: ISC */
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "background.h"
+#include "child.h"
+#include "log.h"
+#include "serve.h"
+#include "shared.h"
+
+#define LOOK_MS 1000	   /* between two looks at a server that has work */
+#define LOAD_MS 60000	   /* for a successor to load */
+#define STOP_MS 2000	   /* for a server to end when told */
+#define RESTARTS 20	   /* at once, */
+#define RESTART_MS 200	   /* and then one in so long */
+#define REFUSED_MIN_MS 100 /* after one that could not even load; doubles */
+#define REFUSED_MAX_MS 10000
+
+struct keeper {
+	struct handover *h;
+	const struct mount_config *c;
+	const struct mountpoint_options *mount; /* NULL: mounted */
+	struct control *control;
+	const struct shared *shared;
+	struct child server, next, helper;
+	int signal_fd, fuse_watch; /* epoll: readable once when the mount has work */
+	/* Is the server at work? */
+	bool looking;
+	int64_t look_at, stuck_since;
+	uint64_t answered;
+	/* When it is started again; 0: not due. */
+	int64_t server_at, helper_at;
+	int64_t credit_ms; /* restarts are paid from it; it grows with time */
+	int64_t credit_since;
+	unsigned refused;
+	bool loud; /* said that it keeps dying */
+	bool next_loaded;
+	int next_exe, old_bundle; /* -1: none */
+	bool end;
+	int status;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void waited_signals(sigset_t *set)
+{
+	const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD};
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(set, signals[i]);
+}
+
+void keeper_block_signals(void)
+{
+	sigset_t set;
+
+	waited_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void finish(struct keeper *k, int status)
+{
+	k->end = true;
+	k->status = status;
+}
+
+/* ---- the bundle ---- */
+
+int keeper_open_bundle(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		log_say(LOGGED_ERROR, "%s: no such bundle; mint one with: secretctl create bundle",
+			path);
+	else if (fd < 0 || fstat(fd, &st) != 0)
+		log_say(LOGGED_ERROR, "%s: %s", path,
+			errno == ELOOP ? "a symbolic link; name the bundle itself"
+				       : strerror(errno));
+	else if (S_ISREG(st.st_mode) &&
+		 ((st.st_mode & 077) || (st.st_uid != geteuid() && st.st_uid != 0)))
+		log_say(LOGGED_ERROR,
+			"%s: others may read this bundle, or it is not yours; mend it with: chmod 0400 %s",
+			path, path);
+	else
+		return handover_keep(fd);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* ---- the mount ---- */
+
+/* Unmounted or aborted: nobody will ask again. */
+static bool is_over(const struct keeper *k)
+{
+	struct pollfd p = {.fd = k->h->fd[HANDOVER_FUSE], .events = POLLIN};
+
+	return p.fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
+static bool has_work(const struct keeper *k)
+{
+	struct pollfd p = {.fd = k->h->fd[HANDOVER_FUSE], .events = POLLIN};
+
+	return shared_pending(k->shared) || (poll(&p, 1, 0) == 1 && (p.revents & POLLIN));
+}
+
+/* One event from the kernel, and none until asked again: a busy mount costs the keeper nothing. */
+static void wait_for_work(struct keeper *k)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLONESHOT};
+	int fuse = k->h->fd[HANDOVER_FUSE];
+
+	k->looking = false;
+	if (epoll_ctl(k->fuse_watch, EPOLL_CTL_MOD, fuse, &e) != 0 && errno == ENOENT)
+		epoll_ctl(k->fuse_watch, EPOLL_CTL_ADD, fuse, &e);
+}
+
+static void look_soon(struct keeper *k)
+{
+	k->looking = true;
+	k->answered = k->shared->answered;
+	k->look_at = now_ms() + LOOK_MS;
+	k->stuck_since = 0;
+}
+
+static void take_work(struct keeper *k)
+{
+	struct epoll_event e;
+
+	if (epoll_wait(k->fuse_watch, &e, 1, 0) < 1)
+		return;
+	if (is_over(k))
+		finish(k, EXIT_SUCCESS);
+	else
+		look_soon(k);
+}
+
+/* Every LOOK_MS while there is work. */
+static void look(struct keeper *k, int64_t now)
+{
+	uint64_t answered = k->shared->answered;
+
+	k->look_at = now + LOOK_MS;
+	if (answered != k->answered || k->server.pid <= 0) {
+		k->answered = answered;
+		k->stuck_since = 0;
+	} else if (!has_work(k)) {
+		wait_for_work(k);
+	} else if (!k->stuck_since) {
+		k->stuck_since = now;
+	} else if (k->c->hang_seconds &&
+		   now - k->stuck_since >= 1000 * k->c->hang_seconds - LOOK_MS) {
+		log_say(LOGGED_ERROR, "the server has not answered for %u s: it is replaced",
+			k->c->hang_seconds);
+		kill(k->server.pid, SIGKILL);
+		k->stuck_since = 0;
+	}
+}
+
+static bool mount_it(struct keeper *k)
+{
+	const struct message m = {.type = MESSAGE_FUSE};
+	int fd;
+
+	if (!mountpoint_mount(k->mount, &fd))
+		return false;
+	k->mount = NULL;
+	k->h->fd[HANDOVER_FUSE] = handover_keep(fd);
+	wait_for_work(k);
+	return message_send(k->h->fd[HANDOVER_KEEPER], &m, k->h->fd[HANDOVER_FUSE]);
+}
+
+/* ---- starting ---- */
+
+static void start_server(struct keeper *k)
+{
+	k->server_at = 0;
+	child_start(&k->server, k->h, handover_for_server, k->h->fd[HANDOVER_EXE], ROLE_SERVER,
+		    k->c->mountpoint);
+	if (k->server.pid <= 0)
+		k->server_at = now_ms() + RESTART_MS;
+}
+
+static void start_helper(struct keeper *k)
+{
+	k->helper_at = 0;
+	child_start(&k->helper, k->h, handover_for_helper, k->h->fd[HANDOVER_EXE], ROLE_HELPER,
+		    k->c->mountpoint);
+	if (k->helper.pid <= 0)
+		k->helper_at = now_ms() + RESTART_MS;
+}
+
+/* When the next restart may be: now, unless it keeps dying. */
+static int64_t pay(struct keeper *k, const char *what)
+{
+	int64_t now = now_ms();
+
+	k->credit_ms += now - k->credit_since;
+	k->credit_since = now;
+	if (k->credit_ms > RESTARTS * RESTART_MS)
+		k->credit_ms = RESTARTS * RESTART_MS;
+	k->credit_ms -= RESTART_MS;
+	if (k->credit_ms >= 0) {
+		if (k->credit_ms > RESTARTS * RESTART_MS / 2)
+			k->loud = false;
+		return now;
+	}
+	if (!k->loud)
+		log_say(LOGGED_ERROR,
+			"the %s keeps dying: it is started again only every %d ms from now on",
+			what, RESTART_MS);
+	k->loud = true;
+	return now - k->credit_ms;
+}
+
+static int64_t refused_again(struct keeper *k)
+{
+	int64_t wait = REFUSED_MAX_MS;
+
+	if (k->refused < 7)
+		wait = REFUSED_MIN_MS << k->refused;
+	k->refused++;
+	log_say(LOGGED_ERROR,
+		"the server cannot start (%u times now); it is tried again in %lld ms", k->refused,
+		(long long)wait);
+	return now_ms() + wait;
+}
+
+/* ---- ending ---- */
+
+static void drop_next(struct keeper *k)
+{
+	child_kill(&k->next);
+	k->next_loaded = false;
+	if (k->next_exe >= 0)
+		close(k->next_exe);
+	k->next_exe = -1;
+	if (k->old_bundle >= 0) {
+		close(k->h->fd[HANDOVER_BUNDLE]);
+		k->h->fd[HANDOVER_BUNDLE] = k->old_bundle;
+	}
+	k->old_bundle = -1;
+}
+
+/* All of it is the new program from here on. */
+static void finish_upgrade(struct keeper *k)
+{
+	if (k->next_exe < 0)
+		return;
+	close(k->h->fd[HANDOVER_EXE]);
+	k->h->fd[HANDOVER_EXE] = k->next_exe;
+	k->next_exe = -1;
+	k->control->upgrades++;
+	child_kill(&k->helper);
+	log_say(LOGGED_INFO, "upgraded: %s", k->c->exe);
+	handover_exec(k->h, handover_for_keeper, k->h->fd[HANDOVER_EXE], ROLE_KEEPER,
+		      k->c->mountpoint);
+	log_say(LOGGED_ERROR, "%s: %s; this keeper goes on", k->c->exe, strerror(errno));
+	start_helper(k);
+}
+
+static void promote_next(struct keeper *k)
+{
+	k->server = k->next;
+	k->next = (struct child){.pidfd = -1};
+	k->next_loaded = false;
+	if (k->old_bundle >= 0)
+		close(k->old_bundle);
+	k->old_bundle = -1;
+}
+
+static void server_ended(struct keeper *k, int status)
+{
+	bool refused = WIFEXITED(status) && WEXITSTATUS(status) == SERVE_REFUSED;
+
+	if (is_over(k)) {
+		finish(k, EXIT_SUCCESS);
+	} else if (!k->control->ready && (WIFEXITED(status) || k->mount)) {
+		if (WIFSIGNALED(status))
+			log_say(LOGGED_ERROR, "the server was ended by signal %d while it started",
+				WTERMSIG(status));
+		finish(k, EXIT_FAILURE); /* it has said why */
+	} else if (k->next_loaded) {
+		promote_next(k);
+	} else {
+		k->control->server_restarts++;
+		if (!refused)
+			log_say(LOGGED_WARNING, "the server ended (%s %d): it is started again",
+				WIFEXITED(status) ? "status" : "signal",
+				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+		k->server_at = refused ? refused_again(k) : pay(k, "server");
+	}
+}
+
+static void next_ended(struct keeper *k)
+{
+	log_say(LOGGED_ERROR, "the new server did not start; the old one goes on");
+	drop_next(k);
+}
+
+static void helper_ended(struct keeper *k)
+{
+	pid_t other = handover_holder(k->h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER);
+
+	if (other && child_adopt(&k->helper, other))
+		return;
+	k->control->helper_restarts++;
+	log_say(LOGGED_WARNING, "the helper ended: it is started again");
+	k->helper_at = pay(k, "helper");
+}
+
+static void reap(struct keeper *k)
+{
+	struct child *children[] = {&k->server, &k->next, &k->helper};
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < 3; i++)
+			if (children[i]->pid == pid) {
+				children[i]->ended = true;
+				children[i]->status = status;
+			}
+	for (size_t i = 0; i < 3; i++)
+		child_look(children[i]);
+	if (child_take_end(&k->next, &status))
+		next_ended(k);
+	if (child_take_end(&k->server, &status))
+		server_ended(k, status);
+	if (child_take_end(&k->helper, &status))
+		helper_ended(k);
+}
+
+/* ---- replacing ---- */
+
+/* A server beside the one that serves; it takes over once it has loaded. */
+static void replace(struct keeper *k, int exe, int bundle)
+{
+	if (k->next.pid > 0 || !k->control->ready) {
+		log_say(LOGGED_WARNING, "a replacement is under way already");
+		if (exe >= 0)
+			close(exe);
+		if (bundle >= 0)
+			close(bundle);
+		return;
+	}
+	k->next_exe = exe;
+	if (bundle >= 0) {
+		k->old_bundle = k->h->fd[HANDOVER_BUNDLE];
+		k->h->fd[HANDOVER_BUNDLE] = bundle;
+	}
+	child_start(&k->next, k->h, handover_for_server, exe >= 0 ? exe : k->h->fd[HANDOVER_EXE],
+		    ROLE_SERVER, k->c->mountpoint);
+	if (k->next.pid <= 0)
+		drop_next(k);
+}
+
+static void upgrade(struct keeper *k)
+{
+	int exe = handover_keep(open(k->c->exe, O_PATH | O_CLOEXEC));
+
+	if (exe < 0)
+		log_say(LOGGED_ERROR, "%s: %s; no upgrade", k->c->exe, strerror(errno));
+	else
+		replace(k, exe, keeper_open_bundle(k->c->bundle));
+}
+
+static void next_has_loaded(struct keeper *k)
+{
+	const struct message stop = {.type = MESSAGE_STOP, .pid = k->server.pid};
+
+	k->next_loaded = true;
+	k->server.told_at = now_ms();
+	if (k->server.pid <= 0) {
+		k->server_at = 0;
+		promote_next(k);
+	} else if (!message_send(k->h->fd[HANDOVER_KEEPER], &stop, -1)) {
+		kill(k->server.pid, SIGKILL);
+	}
+}
+
+/* ---- what the server says ---- */
+
+static void is_serving(struct keeper *k, const struct message *m)
+{
+	char status[sizeof(m->text) + 32];
+
+	if (m->pid != k->server.pid && m->pid != k->next.pid) {
+		/* One that a keeper before this one started; there can be only one. */
+		if (handover_holder(k->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER) != m->pid)
+			return;
+		child_kill(&k->server);
+		k->server_at = 0;
+		if (!child_adopt(&k->server, m->pid))
+			return;
+	}
+	k->refused = 0;
+	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %s", m->text);
+	background_notify(status);
+	if (!k->control->ready) {
+		log_open(&(struct log_options){
+			.syslog = k->c->log_syslog, .json = k->c->log_json, .debug = k->c->debug});
+		log_say(LOGGED_INFO, "%s: %s", k->c->mountpoint, m->text);
+		k->control->ready = true;
+		background_ready(k->c->log_given && !k->c->log_syslog);
+		start_helper(k);
+	}
+	finish_upgrade(k);
+}
+
+static void hear(struct keeper *k)
+{
+	struct message m;
+	int fd;
+
+	while (message_receive(k->h->fd[HANDOVER_KEEPER], &m, &fd)) {
+		bool next = m.pid == k->next.pid;
+
+		if (m.type == MESSAGE_SERVING)
+			is_serving(k, &m);
+		else if (m.type == MESSAGE_LOADED && next)
+			next_has_loaded(k);
+		else if (m.type == MESSAGE_LOADED && m.pid == k->server.pid && k->mount &&
+			 !mount_it(k))
+			finish(k, EXIT_FAILURE);
+		else if (m.type == MESSAGE_RENEW && m.pid == k->server.pid)
+			replace(k, -1, -1);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+static void take_signals(struct keeper *k)
+{
+	struct signalfd_siginfo info;
+
+	while (read(k->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			replace(k, -1, keeper_open_bundle(k->c->bundle));
+		else if (info.ssi_signo == SIGUSR2)
+			upgrade(k);
+		else if (info.ssi_signo != SIGCHLD)
+			finish(k, EXIT_SUCCESS);
+	}
+}
+
+/* ---- the loop ---- */
+
+static void sooner(int64_t *at, int64_t when)
+{
+	if (when && (!*at || when < *at))
+		*at = when;
+}
+
+static int patience(const struct keeper *k)
+{
+	int64_t at = 0, now = now_ms();
+
+	sooner(&at, k->server_at);
+	sooner(&at, k->helper_at);
+	if (k->looking)
+		sooner(&at, k->look_at);
+	if (k->next.pid > 0)
+		sooner(&at, k->next.since + LOAD_MS);
+	if (k->next_loaded)
+		sooner(&at, k->server.told_at + STOP_MS);
+	if (!at)
+		return -1;
+	return at > now ? (int)(at - now) : 0;
+}
+
+static void keep_time(struct keeper *k)
+{
+	int64_t now = now_ms();
+
+	if (k->server_at && now >= k->server_at)
+		start_server(k);
+	if (k->helper_at && now >= k->helper_at)
+		start_helper(k);
+	if (k->looking && now >= k->look_at)
+		look(k, now);
+	if (k->next_loaded && k->server.pid > 0 && now >= k->server.told_at + STOP_MS)
+		kill(k->server.pid, SIGKILL);
+	else if (k->next.pid > 0 && !k->next_loaded && now >= k->next.since + LOAD_MS)
+		kill(k->next.pid, SIGKILL);
+}
+
+static void run(struct keeper *k)
+{
+	while (!k->end) {
+		struct pollfd p[6] = {
+			{.fd = k->signal_fd, .events = POLLIN},
+			{.fd = k->h->fd[HANDOVER_KEEPER], .events = POLLIN},
+			{.fd = k->fuse_watch, .events = POLLIN},
+			{.fd = k->server.pidfd, .events = POLLIN},
+			{.fd = k->next.pidfd, .events = POLLIN},
+			{.fd = k->helper.pidfd, .events = POLLIN},
+		};
+
+		if (poll(p, 6, patience(k)) < 0 && errno != EINTR) {
+			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
+			finish(k, EXIT_FAILURE);
+		}
+		if (p[0].revents)
+			take_signals(k);
+		if (p[1].revents)
+			hear(k);
+		if (p[2].revents)
+			take_work(k);
+		if (!k->end)
+			reap(k);
+		if (!k->end)
+			keep_time(k);
+	}
+}
+
+/* ---- beginning and end ---- */
+
+static bool set_up(struct keeper *k)
+{
+	const struct handover *h = k->h;
+	sigset_t set;
+	void *p;
+
+	waited_signals(&set);
+	k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	k->fuse_watch = epoll_create1(EPOLL_CLOEXEC);
+	p = mmap(NULL, sizeof(*k->shared), PROT_READ, MAP_SHARED, h->fd[HANDOVER_SHARED], 0);
+	k->shared = p == MAP_FAILED ? NULL : p;
+	return k->signal_fd >= 0 && k->fuse_watch >= 0 && k->shared &&
+	       handover_map_control(h->fd[HANDOVER_CONTROL], &k->control) == 0 &&
+	       handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_KEEPER, false) == 0;
+}
+
+/* What a keeper before this one has left running. */
+static void take_over(struct keeper *k)
+{
+	const struct handover *h = k->h;
+	pid_t server = handover_holder(h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER);
+	pid_t helper = handover_holder(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER);
+	char main_pid[32];
+
+	if (server)
+		child_adopt(&k->server, server);
+	if (helper)
+		child_adopt(&k->helper, helper);
+	if (k->control->stopping) {
+		finish(k, EXIT_FAILURE);
+		return;
+	}
+	if (k->server.pid <= 0)
+		start_server(k);
+	if (k->helper.pid <= 0)
+		start_helper(k);
+	snprintf(main_pid, sizeof(main_pid), "MAINPID=%d", getpid());
+	background_notify(main_pid);
+	look_soon(k);
+}
+
+static void take_down(struct keeper *k)
+{
+	const struct message stop = {.type = MESSAGE_STOP, .pid = k->server.pid};
+
+	k->control->stopping = true;
+	background_notify("STOPPING=1");
+	drop_next(k);
+	/* Unmounted first: requests on their way get their answer. */
+	if (k->h->fd[HANDOVER_FUSE] >= 0 && !is_over(k))
+		mountpoint_unmount(k->c->mountpoint);
+	if (k->server.pid > 0 && message_send(k->h->fd[HANDOVER_KEEPER], &stop, -1))
+		child_wait(&k->server, STOP_MS);
+	child_kill(&k->server);
+	child_kill(&k->helper);
+	if (k->control->ready)
+		log_say(LOGGED_INFO, "%s: unmounted", k->c->mountpoint);
+}
+
+int keeper_run(struct handover *h, const struct mount_config *c,
+	       const struct mountpoint_options *mount)
+{
+	struct keeper k = {
+		.h = h,
+		.c = c,
+		.mount = mount,
+		.server = {.pidfd = -1},
+		.next = {.pidfd = -1},
+		.helper = {.pidfd = -1},
+		.next_exe = -1,
+		.old_bundle = -1,
+		.credit_ms = RESTARTS * RESTART_MS,
+		.credit_since = now_ms(),
+	};
+
+	if (!set_up(&k)) {
+		log_say(LOGGED_ERROR, "the keeper cannot start: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (h->fd[HANDOVER_FUSE] >= 0)
+		take_over(&k);
+	else
+		start_server(&k);
+	run(&k);
+	take_down(&k);
+	return k.status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * keeper - the process that holds the mount: mounts, starts server and helper, starts them again
+ * when they end, replaces them when told to, takes everything down at the end.
+ *
+ * It has no key.  What it reads of the memory it shares with the server are two numbers.
+ *
+ *	SIGTERM, SIGINT	unmount and end
+ *	SIGHUP		a new server, with the bundle opened anew
+ *	SIGUSR2		the same with the program installed now, then helper and keeper too
+ */
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include "handover.h"
+#include "mountpoint.h"
+
+/* Block the signals that keeper_run waits for; before a child is started. */
+void keeper_block_signals(void);
+
+/* mount NULL: it is mounted already, by a predecessor.  Returns the exit status. */
+int keeper_run(struct handover *h, const struct mount_config *c,
+	       const struct mountpoint_options *mount);
+
+/* Open a bundle as it is handed to the server; says what is wrong.  -1. */
+int keeper_open_bundle(const char *path);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: ISC */
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "log.h"
+#include "secret.h"
+#include "server.h"
+#include "session.h"
+
+struct serve {
+	const struct mount_config *c;
+	struct handover *h;
+	const char *state; /* NULL: none */
+	int null;	   /* -1: in the foreground */
+	struct server server;
+};
+
+static bool refuse_memory(void)
+{
+	log_say(LOGGED_ERROR, "out of memory");
+	return false;
+}
+
+static void say_memlock(enum log_level level, const char *what)
+{
+	struct rlimit l = {0};
+
+	getrlimit(RLIMIT_MEMLOCK, &l);
+	log_say(level,
+		"%s: only %llu KiB of memory may be locked, and secrets live in locked memory only; raise "
+		"the limit: ulimit -l, LimitMEMLOCK= or --ulimit memlock=",
+		what, (unsigned long long)l.rlim_cur / 1024);
+}
+
+/* Keys must fit, or nothing can be read; one value of full size should. */
+static bool check_memlock(void)
+{
+	struct secret *s;
+
+	if (secret_alloc(16384, &s) < 0) {
+		say_memlock(LOGGED_ERROR, "cannot start");
+		return false;
+	}
+	secret_free(s);
+	if (secret_alloc(SECRET_MAX, &s) < 0)
+		say_memlock(LOGGED_WARNING, "large secrets will not open");
+	else
+		secret_free(s);
+	return true;
+}
+
+static bool load_rules(struct serve *st)
+{
+	struct policy_error e = {0};
+	int r = rules_load(st->c->policy, st->c->mountpoint, st->c->owner, st->c->policy_default,
+			   &st->server.rules, &e);
+
+	if (r == 0)
+		return true;
+	if (r == ERR_FORMAT && e.line)
+		log_say(LOGGED_ERROR, "%s:%u: %s", st->c->policy, e.line, e.text);
+	else if (r == ERR_FORMAT)
+		log_say(LOGGED_ERROR, "%s: %s", st->c->policy, e.text);
+	else if (r == ERR_NOENT)
+		log_say(LOGGED_ERROR, "%s: no such policy; make one with: secretctl init",
+			st->c->policy);
+	else
+		log_say(LOGGED_ERROR, "%s: %s", st->c->policy,
+			r == ERR_IO ? strerror(errno) : err_str(r));
+	return false;
+}
+
+static bool refuse_bundle(const struct serve *st, int r)
+{
+	const char *b = st->c->bundle;
+
+	if (r == ERR_NOENT)
+		log_say(LOGGED_ERROR, "%s: no such bundle; mint one with: secretctl create bundle",
+			b);
+	else if (r == ERR_MODE)
+		log_say(LOGGED_ERROR,
+			"%s: others may read this bundle, or it is not yours; mend it with: chmod 0400 %s",
+			b, b);
+	else if (r == ERR_FORMAT)
+		log_say(LOGGED_ERROR,
+			"%s: not a bundle, or damaged; mint it again with: secretctl create bundle",
+			b);
+	else if (r == ERR_MLOCK)
+		say_memlock(LOGGED_ERROR, b);
+	else
+		log_say(LOGGED_ERROR, "%s: %s", b, r == ERR_IO ? strerror(errno) : err_str(r));
+	return false;
+}
+
+static bool open_bundle(struct serve *st)
+{
+	const struct policy_mount *m = rules_mount(st->server.rules);
+	char is[SCOPE_STR], should[SCOPE_STR];
+	struct bundle *b;
+	int r = bundle_read(st->h->fd[HANDOVER_BUNDLE], 0, &b);
+
+	if (r < 0)
+		return refuse_bundle(st, r);
+	st->server.bundle = b;
+	if (b->kind != BUNDLE_READER) {
+		log_say(LOGGED_ERROR,
+			"%s: this is a writer's bundle, which opens no value; mint a reader's with: secretctl create bundle",
+			st->c->bundle);
+		return false;
+	}
+	if (m->line && !scope_eq(&b->scope, &m->scope)) {
+		log_say(LOGGED_ERROR,
+			"%s: this bundle is for %s, but %s:%u mounts %s; give the right bundle, or mint it",
+			st->c->bundle, scope_str(&b->scope, is), st->c->policy, m->line,
+			scope_str(&m->scope, should));
+		return false;
+	}
+	return true;
+}
+
+static bool open_store(struct serve *st)
+{
+	int r = backend_dir_open(st->c->store, 0, &st->server.backend);
+
+	if (r == ERR_NOENT)
+		log_say(LOGGED_ERROR,
+			"%s: no store is there; say -o store=DIR, or make one with: secretctl init",
+			st->c->store);
+	else if (r < 0)
+		log_say(LOGGED_ERROR, "%s: %s", st->c->store,
+			r == ERR_IO ? strerror(errno) : err_str(r));
+	return r == 0;
+}
+
+static const char *advice(int r)
+{
+	switch (r) {
+	case ERR_NOENT:
+		return "is it the right store? If it was restored or pruned, mint the bundle again with: "
+		       "secretctl create bundle";
+	case ERR_STALE:
+		return "somebody put an old store back; if it was you, say so with: secretctl restore --accept";
+	case ERR_GENERATION:
+		return "keys were rotated; mint the bundle again with: secretctl create bundle";
+	case ERR_AUTH:
+		return "the store was altered or is another one; find out with: secretctl check";
+	case ERR_INCOMPLETE:
+		return "objects are missing; if the store is being copied, wait, else: secretctl check";
+	case ERR_MLOCK:
+		return "raise the limit on locked memory (ulimit -l)";
+	default:
+		return "find out with: secretctl check";
+	}
+}
+
+static bool refuse_load(const struct load_error *e, const char *store)
+{
+	char scope[SCOPE_STR];
+
+	log_say(access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR, "%s: scope %s: %s; %s",
+		store, scope_str(&e->scope, scope),
+		e->error == ERR_IO ? strerror(e->saved_errno) : err_str(e->error),
+		advice(e->error));
+	return false;
+}
+
+static bool load_first_view(struct serve *st)
+{
+	struct server *s = &st->server;
+	struct load_error e = {0};
+
+	if (load_open(s->backend, s->bundle, st->state, &s->load) < 0)
+		return refuse_memory();
+	if (load_view(s->load, &s->view, &e) < 0)
+		return refuse_load(&e, st->c->store);
+	if (load_store_floors(s->load, &e) < 0) {
+		log_say(LOGGED_ERROR,
+			"%s: %s; what was accepted must be remembered: make it writable, or say -o state=none",
+			st->state, e.error == ERR_IO ? strerror(e.saved_errno) : err_str(e.error));
+		return false;
+	}
+	return true;
+}
+
+static bool make_tables(struct serve *st)
+{
+	return (shared_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) == 0 &&
+		files_open(st->server.shared, &st->server.files) == 0 &&
+		listings_open(&st->server.listings) == 0) ||
+	       refuse_memory();
+}
+
+/* ---- the keeper ---- */
+
+static bool tell(const struct serve *st, enum message_type type, const char *text)
+{
+	struct message m = {.type = type, .pid = getpid()};
+
+	snprintf(m.text, sizeof(m.text), "%s", text);
+	return message_send(st->h->fd[HANDOVER_SERVER], &m, -1);
+}
+
+/* False when it says to stop. */
+static bool heard(void *arg)
+{
+	struct serve *st = arg;
+	struct message m;
+	bool go_on = true;
+	int fd;
+
+	while (go_on && message_receive(st->h->fd[HANDOVER_SERVER], &m, &fd)) {
+		if (m.type == MESSAGE_FUSE && st->h->fd[HANDOVER_FUSE] < 0)
+			st->h->fd[HANDOVER_FUSE] = fd;
+		else if (fd >= 0)
+			close(fd);
+		go_on = m.type != MESSAGE_STOP || m.pid != getpid();
+	}
+	return go_on;
+}
+
+/* On the first start it is mounted only now, when nothing is left that could be refused. */
+static bool wait_for_mount(struct serve *st)
+{
+	struct pollfd p = {.fd = st->h->fd[HANDOVER_SERVER], .events = POLLIN};
+
+	while (st->h->fd[HANDOVER_FUSE] < 0)
+		if ((poll(&p, 1, -1) < 0 && errno != EINTR) || !heard(st))
+			return false;
+	return true;
+}
+
+/* One serves at a time: a predecessor that is still at it ends first. */
+static bool wait_for_predecessor(const struct serve *st)
+{
+	return handover_lock(st->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER, true) == 0;
+}
+
+/* ---- serving ---- */
+
+/* Who started it waits no longer, and may want its terminal back. */
+static void leave_terminal(struct serve *st)
+{
+	if (st->null < 0)
+		return;
+	log_open(&(struct log_options){
+		.syslog = st->c->log_syslog, .json = st->c->log_json, .debug = st->c->debug});
+	dup2(st->null, STDIN_FILENO);
+	dup2(st->null, STDOUT_FILENO);
+	if (!st->c->log_given || st->c->log_syslog)
+		dup2(st->null, STDERR_FILENO);
+}
+
+static void ready(void *arg)
+{
+	struct serve *st = arg;
+	char scope[SCOPE_STR], status[240];
+
+	snprintf(status, sizeof(status), "%u secrets, %s", view_secrets(st->server.view),
+		 scope_str(&st->server.bundle->scope, scope));
+	leave_terminal(st);
+	server_succeed(&st->server);
+	tell(st, MESSAGE_SERVING, status);
+}
+
+static bool start_threads(struct serve *st)
+{
+	const struct reload_options o = {
+		.backend = st->server.backend,
+		.load = st->server.load,
+		.policy_path = st->c->policy,
+		.mountpoint = st->c->mountpoint,
+		.fallback_owner = st->c->owner,
+		.poll_seconds = st->c->poll_seconds,
+	};
+	int r = server_start(&st->server, st->h->fd[HANDOVER_EVENTS_OUT], &o);
+
+	if (r < 0)
+		log_say(LOGGED_ERROR, "%s: cannot be watched for changes: %s", st->c->store,
+			r == ERR_IO ? strerror(errno) : err_str(r));
+	return r == 0;
+}
+
+static bool open_session(struct serve *st, struct session_options *o)
+{
+	*o = (struct session_options){
+		.fuse_fd = st->h->fd[HANDOVER_FUSE],
+		.channel = st->h->fd[HANDOVER_SERVER],
+		.debug = st->c->debug,
+		.ready = ready,
+		.heard = heard,
+		.arg = st,
+	};
+	if (session_open(&st->server, o) == 0)
+		return true;
+	log_say(LOGGED_ERROR, "%s: no session with the kernel: %s", st->c->mountpoint,
+		strerror(errno));
+	return false;
+}
+
+/*
+ * It ends without taking anything down: threads may wait for the kernel, which waits for the
+ * successor.  The kernel wipes what is left of a process.
+ */
+static int run_session(struct serve *st)
+{
+	struct session_options o;
+
+	if (!open_session(st, &o) || !start_threads(st))
+		return SERVE_REFUSED;
+	switch (session_run(&st->server, &o)) {
+	case SESSION_UNMOUNTED:
+		return 0;
+	case SESSION_STOPPED:
+		return SERVE_STOPPED;
+	case SESSION_FAILED:
+		break;
+	}
+	return EXIT_FAILURE;
+}
+
+int serve(struct handover *h)
+{
+	struct serve st = {.h = h};
+	int status = SERVE_REFUSED;
+
+	if (handover_map_config(h->fd[HANDOVER_CONFIG], &st.c) < 0)
+		return SERVE_REFUSED;
+	st.null = st.c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (st.c->log_syslog)
+		log_connect();
+	st.state = st.c->no_state ? NULL : st.c->state;
+	if (check_memlock() && load_rules(&st) && open_bundle(&st) && open_store(&st) &&
+	    load_first_view(&st) && tell(&st, MESSAGE_LOADED, "") && wait_for_mount(&st) &&
+	    wait_for_predecessor(&st) && make_tables(&st))
+		status = run_session(&st);
+	log_flush_all();
+	_exit(status);
+}

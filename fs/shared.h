@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * shared - the memory that outlives a server: the request under way, how the session with the
+ * kernel began, and what is open.  No key, no value.
+ *
+ * The request.  The server reads /dev/fuse straight into the slot, and empties the slot after the
+ * reply.  A successor answers the slot it finds full: a second reply to one request is harmless.
+ *
+ * What is open.  A handle is a row here, found again by the id of the request that opened it, so
+ * that an OPEN which is answered twice is one row.  A row leads to the version that was opened.
+ *
+ * The server owns it; the keeper reads the slot's length and the counters, and trusts neither.
+ */
+#ifndef SHARED_H
+#define SHARED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "name.h"
+#include "page.h"
+
+#define SHARED_SLOT_SIZE 16384
+#define SHARED_INIT_SIZE 512
+#define SHARED_RETRIES 32
+#define SHARED_HANDLES 65536u
+#define SHARED_VERSIONS 65536u
+
+struct shared_handle {
+	_Atomic uint64_t unique; /* of the request; 0 = free; written last */
+	uint64_t node;
+	uint32_t version; /* index */
+	uint32_t uid;
+};
+
+struct shared_version { /* in use while a handle leads to it */
+	uint64_t node, set_epoch, time;
+	uint32_t gen, len;
+	uint8_t id[HASH_SIZE];
+	uint8_t level;
+	bool cached; /* the kernel may hold pages of it */
+	char name[NAME_SIZE];
+};
+
+struct shared_retry { /* an open that was sent back to look the name up again */
+	uint64_t node;
+	pid_t pid;
+};
+
+struct shared {
+	uint32_t version;
+	_Atomic uint64_t answered; /* requests */
+	_Atomic bool init_answered;
+	uint32_t init_len; /* 0: none came yet */
+	uint8_t init[SHARED_INIT_SIZE];
+	uint64_t tried; /* the request that was found in the slot last, */
+	uint32_t tries; /* and how often */
+	struct shared_retry retries[SHARED_RETRIES];
+	uint32_t next_retry;
+	uint8_t served[HASH_SIZE]; /* what the kernel has been told of (server_digest) */
+	_Alignas(4096) uint8_t slot[SHARED_SLOT_SIZE];
+	uint32_t handles_high, versions_high; /* rows behind were never used */
+	struct shared_handle handles[SHARED_HANDLES];
+	struct shared_version versions[SHARED_VERSIONS];
+};
+
+/* ERR_IO. */
+WUR int shared_new(int *fd);
+/* ERR_IO; ERR_FORMAT: of another version.  The slot is in memory and stays there. */
+WUR int shared_map(int fd, struct shared **out);
+void shared_unmap(struct shared *s); /* NULL is fine */
+
+/* Length of the request in the slot; 0 = none. */
+static inline uint32_t shared_pending(const struct shared *s)
+{
+	return atomic_load_explicit((const _Atomic uint32_t *)(const void *)s->slot,
+				    memory_order_acquire);
+}
+static inline void shared_clear(struct shared *s)
+{
+	atomic_store_explicit((_Atomic uint32_t *)(void *)s->slot, 0, memory_order_release);
+}
+
+#endif
