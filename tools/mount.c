@@ -150,15 +150,19 @@ static int record(struct session *s, const struct plan *p)
 static int make_point(const char *path)
 {
 	struct stat st;
+	int r = paths_mkdir(path, 0755);
+	int error = errno;
+	int seen = lstat(path, &st) ? errno : 0;
 
-	if (paths_mkdir(path, 0755) == 0)
-		return 0;
-	if (errno == ENOTCONN || (lstat(path, &st) < 0 && errno == ENOTCONN)) {
+	/* a dead mount can be there though nothing failed before: only a look at it tells */
+	if (seen == ENOTCONN || seen == ECONNABORTED) {
 		ui_error("%s is a dead mount: its daemon is gone", path);
 		ui_hint("take it away first: secretctl umount %s", path);
 		return STATUS_FAILED;
 	}
-	return words_fail(&(struct words){.doing = "make the mount point", .path = path}, ERR_IO);
+	errno = error;
+	return r ? words_fail(&(struct words){.doing = "make the mount point", .path = path}, r)
+		 : 0;
 }
 
 /* libfuse splits -o at commas, unless a backslash stands before one. */

@@ -80,6 +80,9 @@ int writer_cmd_create(struct call *c)
 	if (!status && access(out ? out : path, F_OK) == 0) {
 		ui_error("%s is there already", out ? out : path);
 		ui_hint("choose another NAME, or --out FILE");
+		if (!out)
+			ui_hint("or, if no writer has it any more: secretctl delete bundle %s",
+				name);
 		status = STATUS_FAILED;
 	}
 	if (status)

@@ -115,8 +115,11 @@ opened() { readlink "/proc/$1/fd/"* | grep -q '/K$'; }
 	daemon_pids | xargs kill -KILL
 	wait_for 5 no_daemon
 	if is_mounted "$dir/mnt"; then
-		run secretctl mount "$dir/mnt" 3>&- 4>&-
-		[[ $status == 1 && $output == *"dead mount"* ]] || [[ $status == 0 ]]
+		dead() { ! stat "$dir/mnt" >/dev/null 2>&1; }
+		wait_for 5 dead
+		run -1 secretctl mount "$dir/mnt" 3>&- 4>&-
+		holds "$output" "dead mount"
+		holds "$output" "secretctl umount $dir/mnt"
 		run -0 secretctl umount "$dir/mnt"
 	fi
 	run -0 mount_now "$dir/mnt"
