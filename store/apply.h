@@ -71,6 +71,9 @@ WUR int apply_genesis(struct backend *b, struct keyring *k, struct apply_result 
  * name.  ERR_EXIST, ERR_NOENT; ERR_DENIED for striking out the root. */
 WUR int apply_grant(struct backend *b, struct keyring *k, const struct apply_options *opt,
 		    const struct grant_writer *w, bool remove, struct apply_result *result);
+/* The same, giving the granted writer of that name the key of w. */
+WUR int apply_regrant(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		      const struct grant_writer *w, struct apply_result *result);
 
 /*
  * After a backup was restored: declare the store's present state of this scope, older than passed

@@ -33,6 +33,15 @@ WUR int bundle_mint_reader(struct backend *b, const struct root_keys *root, cons
 /* Mint a writer of exactly s: makes its key and grants it in one commit.  ERR_EXIST: name is granted. */
 WUR int bundle_mint_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
 			   const struct scope *s, const char *name, struct bundle **out);
+/* The same for a writer that is granted: it gets a new key, and the old one is out.  ERR_NOENT. */
+WUR int bundle_rotate_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
+			     const struct scope *s, const char *name, struct bundle **out);
+/*
+ * Mint anew what old is, with the key generations and floors of now; a writer keeps its key.
+ * ERR_INVAL: it is of another root.  ERR_DENIED: the writer is granted no more.
+ */
+WUR int bundle_remint(struct backend *b, const struct root_keys *root, const char *state_dir,
+		      const struct bundle *old, struct bundle **out);
 void bundle_free(struct bundle *b);
 
 /* Atomically, mode 0400; replaces. */

@@ -93,8 +93,9 @@ static int hand_over(struct keyring *admin, const struct commit *c, enum bundle_
 	return 0;
 }
 
+/* writer_pk: to be granted, or NULL. */
 static int mint_ring(struct backend *b, const struct root_keys *root, const char *state_dir,
-		     const struct scope *s, struct bundle *bundle)
+		     const struct scope *s, const uint8_t *writer_pk, struct bundle *bundle)
 {
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
 	KEYRING_CLEANUP struct keyring *admin = NULL;
@@ -102,6 +103,8 @@ static int mint_ring(struct backend *b, const struct root_keys *root, const char
 
 	if (r == 0)
 		r = open_or_create(b, admin, state_dir, &snap);
+	if (r == 0 && writer_pk && !grant_find(&snap->commit.grant, writer_pk))
+		r = ERR_DENIED;
 	if (r == 0)
 		r = hand_over(admin, &snap->commit, bundle->kind, &bundle->rings[bundle->n]);
 	if (r != 0)
@@ -126,7 +129,7 @@ int bundle_mint_reader(struct backend *b, const struct root_keys *root, const ch
 	bundle->scope = *s;
 	for (int level = 0; level <= (int)top; level++) {
 		struct scope at = scope_at(s, (enum scope_level)level);
-		int r = mint_ring(b, root, state_dir, &at, bundle);
+		int r = mint_ring(b, root, state_dir, &at, NULL, bundle);
 
 		if (r < 0)
 			return r;
@@ -136,7 +139,7 @@ int bundle_mint_reader(struct backend *b, const struct root_keys *root, const ch
 	return 0;
 }
 
-static int grant_new(struct backend *b, struct keyring *admin, const char *state_dir,
+static int grant_new(struct backend *b, struct keyring *admin, const char *state_dir, bool replace,
 		     struct bundle *bundle)
 {
 	struct grant_writer w = {0};
@@ -153,15 +156,16 @@ static int grant_new(struct backend *b, struct keyring *admin, const char *state
 	memcpy(w.pk, k->writer_pk, sizeof(w.pk));
 	memcpy(w.name, bundle->name, sizeof(w.name));
 	opt.floor = &floor;
-	r = apply_grant(b, admin, &opt, &w, false, &result);
+	r = replace ? apply_regrant(b, admin, &opt, &w, &result)
+		    : apply_grant(b, admin, &opt, &w, false, &result);
 	/* The floor is the commit that grants it: this writer never signs on anything older. */
 	if (r == 0)
 		bundle->floors[0] = result.floor;
 	return r;
 }
 
-int bundle_mint_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
-		       const struct scope *s, const char *name, struct bundle **out)
+static int mint_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
+		       const struct scope *s, const char *name, bool replace, struct bundle **out)
 {
 	KEYRING_CLEANUP struct keyring *admin = NULL;
 	BUNDLE_CLEANUP struct bundle *bundle = calloc(1, sizeof(*bundle));
@@ -174,11 +178,11 @@ int bundle_mint_writer(struct backend *b, const struct root_keys *root, const ch
 	bundle->kind = BUNDLE_WRITER;
 	bundle->scope = *s;
 	memcpy(bundle->name, name, strlen(name) + 1);
-	r = mint_ring(b, root, state_dir, s, bundle);
+	r = mint_ring(b, root, state_dir, s, NULL, bundle);
 	if (r == 0)
 		r = keyring_from_root(root, s, &admin);
 	if (r == 0)
-		r = grant_new(b, admin, state_dir, bundle);
+		r = grant_new(b, admin, state_dir, replace, bundle);
 	if (r == 0 && state_dir)
 		r = floor_store(state_dir, admin, &bundle->floors[0]);
 	if (r != 0)
@@ -186,4 +190,51 @@ int bundle_mint_writer(struct backend *b, const struct root_keys *root, const ch
 	*out = bundle;
 	bundle = NULL;
 	return 0;
+}
+
+int bundle_mint_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
+		       const struct scope *s, const char *name, struct bundle **out)
+{
+	return mint_writer(b, root, state_dir, s, name, false, out);
+}
+
+int bundle_rotate_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
+			 const struct scope *s, const char *name, struct bundle **out)
+{
+	return mint_writer(b, root, state_dir, s, name, true, out);
+}
+
+static int remint_writer(struct backend *b, const struct root_keys *root, const char *state_dir,
+			 const struct bundle *old, struct bundle **out)
+{
+	BUNDLE_CLEANUP struct bundle *bundle = calloc(1, sizeof(*bundle));
+	const struct keyring *from = old->rings[0];
+	struct keyring *to;
+	int r;
+
+	if (!bundle)
+		return ERR_NOMEM;
+	bundle->kind = BUNDLE_WRITER;
+	bundle->scope = old->scope;
+	memcpy(bundle->name, old->name, sizeof(bundle->name));
+	r = mint_ring(b, root, state_dir, &old->scope, from->writer_pk, bundle);
+	to = bundle->rings[0];
+	if (r < 0 || !to)
+		return r < 0 ? r : ERR_INVAL;
+	memcpy(to->writer_pk, from->writer_pk, sizeof(to->writer_pk));
+	memcpy(to->writer_sk, from->writer_sk, sizeof(to->writer_sk));
+	to->has_writer = true;
+	*out = bundle;
+	bundle = NULL;
+	return 0;
+}
+
+int bundle_remint(struct backend *b, const struct root_keys *root, const char *state_dir,
+		  const struct bundle *old, struct bundle **out)
+{
+	if (memcmp(old->rings[0]->root_pk, root->pk, sizeof(root->pk)) != 0)
+		return ERR_INVAL;
+	if (old->kind == BUNDLE_READER)
+		return bundle_mint_reader(b, root, state_dir, &old->scope, out);
+	return remint_writer(b, root, state_dir, old, out);
 }

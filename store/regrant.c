@@ -5,9 +5,11 @@
 
 #include "attempt.h"
 
+enum regrant_op { GRANT_ADD, GRANT_REMOVE, GRANT_REPLACE };
+
 struct regrant {
 	const struct grant_writer *w;
-	bool remove;
+	enum regrant_op op;
 };
 
 static int fill_grant(struct attempt *a, void *arg, size_t *failed)
@@ -20,11 +22,14 @@ static int fill_grant(struct attempt *a, void *arg, size_t *failed)
 	(void)failed;
 	while (at < g->nwriters && strcmp(g->writers[at].name, job->w->name) != 0)
 		at++;
-	if (job->remove ? at == g->nwriters : at < g->nwriters)
-		return job->remove ? ERR_NOENT : ERR_EXIST;
-	if (job->remove) {
-		if (memcmp(g->writers[at].pk, a->k->root_pk, sizeof(a->k->root_pk)) == 0)
-			return ERR_DENIED; /* the admin does not lock itself out */
+	if (job->op == GRANT_ADD ? at < g->nwriters : at == g->nwriters)
+		return job->op == GRANT_ADD ? ERR_EXIST : ERR_NOENT;
+	if (job->op != GRANT_ADD &&
+	    memcmp(g->writers[at].pk, a->k->root_pk, sizeof(a->k->root_pk)) == 0)
+		return ERR_DENIED; /* the admin does not lock itself out */
+	if (job->op == GRANT_REPLACE) {
+		g->writers[at] = *job->w;
+	} else if (job->op == GRANT_REMOVE) {
 		memmove(g->writers + at, g->writers + at + 1,
 			(--g->nwriters - at) * sizeof(*g->writers));
 	} else {
@@ -38,14 +43,25 @@ static int fill_grant(struct attempt *a, void *arg, size_t *failed)
 	return grant_sign(a->k, g);
 }
 
-int apply_grant(struct backend *b, struct keyring *k, const struct apply_options *opt,
-		const struct grant_writer *w, bool remove, struct apply_result *result)
+static int regrant(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		   struct regrant what, struct apply_result *result)
 {
-	struct regrant regrant = {w, remove};
-	struct attempt_job job = {.fill = fill_grant, .arg = &regrant};
+	struct attempt_job job = {.fill = fill_grant, .arg = &what};
 
 	*result = (struct apply_result){0};
 	return k->has_root ? attempt_run(b, k, opt, &job, result) : ERR_DENIED;
+}
+
+int apply_grant(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		const struct grant_writer *w, bool remove, struct apply_result *result)
+{
+	return regrant(b, k, opt, (struct regrant){w, remove ? GRANT_REMOVE : GRANT_ADD}, result);
+}
+
+int apply_regrant(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		  const struct grant_writer *w, struct apply_result *result)
+{
+	return regrant(b, k, opt, (struct regrant){w, GRANT_REPLACE}, result);
 }
 
 /* --- a restored backup ------------------------------------------------------------------------ */
