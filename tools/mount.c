@@ -30,6 +30,12 @@ struct plan {
 	char *bundle;
 	char owner[16]; /* "" = not said */
 	char *options;	/* for -o */
+	bool mounted;	/* already */
+	bool moved;	/* the policy's section is for another scope, and is to be changed */
+	/* To undo what was recorded: */
+	char *policy, *was_bundle;
+	bool recorded, added;
+	struct scope was;
 };
 
 static void plan_fini(struct plan *p)
@@ -37,6 +43,8 @@ static void plan_fini(struct plan *p)
 	free(p->path);
 	free(p->bundle);
 	free(p->options);
+	free(p->policy);
+	free(p->was_bundle);
 }
 
 static int find_owner(const struct call *c, struct plan *p)
@@ -81,10 +89,11 @@ static int find_scope(struct session *s, struct plan *p)
 
 	if (!status && m && !given)
 		p->scope = m->scope;
-	if (!status && m && given && !scope_eq(&m->scope, &p->scope)) {
-		ui_error("the policy keeps %s for (%s), not for (%s)", p->path,
+	p->moved = m && given && !scope_eq(&m->scope, &p->scope);
+	if (!status && p->moved && p->mounted) {
+		ui_error("the policy keeps %s for (%s), not for (%s), and it is mounted", p->path,
 			 scope_str(&m->scope, here), scope_str(&p->scope, wanted));
-		ui_hint("%s:%u: change it there, or mount at another path", s->paths[PATH_POLICY],
+		ui_hint("%s:%u: unmount it first, or mount at another path", s->paths[PATH_POLICY],
 			m->line);
 		return STATUS_FAILED;
 	}
@@ -92,7 +101,7 @@ static int find_scope(struct session *s, struct plan *p)
 		status = bundles_check_scope(s->call, &p->scope);
 	if (status)
 		return status;
-	if (m && m->bundle[0]) {
+	if (m && m->bundle[0] && !p->moved) {
 		p->bundle = strdup(m->bundle);
 		return p->bundle ? 0 : words_fail(&(struct words){.doing = "mount"}, ERR_NOMEM);
 	}
@@ -100,17 +109,60 @@ static int find_scope(struct session *s, struct plan *p)
 	return bundles_path(s, name, &p->bundle);
 }
 
-/* The policy has a section for the mount after; what stands there stays. */
-static int record(struct session *s, const struct plan *p)
+static int set_or_unset(struct policy_edit *edit, const char *section, const char *key,
+			const char *value)
+{
+	int r = value && *value ? policy_edit_set(edit, section, key, value)
+				: policy_edit_unset(edit, section, key);
+
+	return r == ERR_NOENT ? 0 : r;
+}
+
+static int set_target(struct policy_edit *edit, const char *section, const struct scope *scope,
+		      const char *bundle)
+{
+	int r = set_or_unset(edit, section, "project", scope->project);
+
+	if (!r)
+		r = set_or_unset(edit, section, "domain", scope->domain);
+	return r ? r : set_or_unset(edit, section, "bundle", bundle);
+}
+
+static int say_not_recorded(const char *file, const struct policy_error *e, int r)
+{
+	if (r == ERR_FORMAT && e->text[0]) {
+		ui_error("%s:%u: %s", file, e->line, e->text);
+		ui_hint("the mount could not be recorded there; mend that first");
+		return STATUS_FAILED;
+	}
+	return words_fail(&(struct words){.doing = "record the mount", .path = file}, r);
+}
+
+/* What is to be put back, should the mount fail. */
+static int remember(const struct session *s, struct plan *p, const struct policy_mount *m)
+{
+	p->policy = strdup(s->paths[PATH_POLICY]);
+	p->was_bundle = strdup(m ? m->bundle : "");
+	if (!p->policy || !p->was_bundle)
+		return words_fail(&(struct words){.doing = "record the mount"}, ERR_NOMEM);
+	if (m)
+		p->was = m->scope;
+	p->added = !m;
+	p->recorded = !m || p->moved;
+	return 0;
+}
+
+/* The policy has a section for the mount after; what else stands there stays. */
+static int record(struct session *s, struct plan *p)
 {
 	const struct policy_mount *m = s->policy ? policy_mount_at(s->policy, p->path) : NULL;
 	const char *file = s->paths[PATH_POLICY];
-	struct policy_edit *edit = NULL;
+	POLICY_EDIT_CLEANUP struct policy_edit *edit = NULL;
 	struct policy_error e = {0};
-	char section[PATH_MAX + 16];
+	char section[PATH_MAX + 16], here[SCOPE_STR], wanted[SCOPE_STR];
 	int r;
 
-	if (m && !p->owner[0])
+	if (m && !p->owner[0] && !p->moved)
 		return 0;
 	snprintf(section, sizeof(section), "mount %s", p->path);
 	r = policy_edit_open(file, &edit, &e);
@@ -121,30 +173,49 @@ static int record(struct session *s, const struct plan *p)
 	if (!r && !m)
 		r = policy_edit_set(edit, section, NULL, NULL);
 	if (!m && (r == ERR_INVAL || r == ERR_TOOBIG)) {
-		policy_edit_close(edit);
 		ui_warn("the policy cannot name %s (no blanks, 190 bytes): the mount is not recorded",
 			p->path);
 		return 0;
 	}
-	if (!r && !m && p->scope.project[0])
-		r = policy_edit_set(edit, section, "project", p->scope.project);
-	if (!r && !m && p->scope.domain[0])
-		r = policy_edit_set(edit, section, "domain", p->scope.domain);
-	if (!r && !m)
-		r = policy_edit_set(edit, section, "bundle", p->bundle);
+	if (!r && (!m || p->moved))
+		r = set_target(edit, section, &p->scope, p->bundle);
 	if (!r && p->owner[0])
 		r = policy_edit_set(edit, section, "owner", p->owner);
+	if (!r && remember(s, p, m))
+		return STATUS_FAILED;
 	if (!r)
 		r = policy_edit_save(edit, &e);
-	policy_edit_close(edit);
-	if (!r)
-		return 0;
-	if (r == ERR_FORMAT && e.text[0]) {
-		ui_error("%s:%u: %s", file, e.line, e.text);
-		ui_hint("the mount could not be recorded there; mend that first");
-		return STATUS_FAILED;
+	if (r) {
+		p->recorded = false;
+		return say_not_recorded(file, &e, r);
 	}
-	return words_fail(&(struct words){.doing = "record the mount", .path = file}, r);
+	if (p->moved)
+		printf("%s: %s was recorded for (%s), now for (%s)\n", file, p->path,
+		       scope_str(&p->was, here), scope_str(&p->scope, wanted));
+	return 0;
+}
+
+/* The mount failed: the policy says what it said before. */
+static void unrecord(const struct plan *p)
+{
+	POLICY_EDIT_CLEANUP struct policy_edit *edit = NULL;
+	struct policy_error e = {0};
+	char section[PATH_MAX + 16];
+	int r;
+
+	if (!p->recorded)
+		return;
+	snprintf(section, sizeof(section), "mount %s", p->path);
+	r = policy_edit_open(p->policy, &edit, &e);
+	if (!r)
+		r = p->added ? policy_edit_remove(edit, section)
+			     : set_target(edit, section, &p->was, p->was_bundle);
+	if (!r)
+		r = policy_edit_save(edit, &e);
+	if (r)
+		ui_warn("%s still records %s: %s", p->policy, p->path, err_str(r));
+	else if (p->moved)
+		ui_hint("the policy records it for what it did before");
 }
 
 static int make_point(const char *path)
@@ -279,8 +350,10 @@ static int prepare(struct call *c, struct plan *p)
 		status = session_root(c, &s);
 	if (!status)
 		status = find_path(&s, &p->path);
-	if (!status)
+	if (!status) {
+		p->mounted = mounts_is_ours(p->path);
 		status = find_scope(&s, p);
+	}
 	if (!status)
 		status = scopes_require(&s, &p->scope, true);
 	if (status)
@@ -290,7 +363,7 @@ static int prepare(struct call *c, struct plan *p)
 		return STATUS_FAILED;
 	}
 	status = make_point(p->path);
-	if (!status)
+	if (!status && !(p->mounted && access(p->bundle, F_OK) == 0))
 		status = bundles_mint(&s, &p->scope, p->bundle);
 	if (!status)
 		status = record(&s, p);
@@ -303,12 +376,16 @@ int mount_run(struct call *c)
 	char text[SCOPE_STR];
 	int status = prepare(c, &p);
 
-	if (!status && mounts_is_ours(p.path)) {
+	if (!status && p.mounted) {
 		printf("%s is mounted already (%s)\n", p.path, scope_str(&p.scope, text));
 	} else if (!status) {
 		status = run_daemon(c, &p);
 		if (!status)
 			printf("mounted %s (%s)\n", p.path, scope_str(&p.scope, text));
+		else
+			unrecord(&p);
+	} else {
+		unrecord(&p);
 	}
 	plan_fini(&p);
 	return status;
