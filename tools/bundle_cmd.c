@@ -111,9 +111,16 @@ int bundle_cmd_create(struct call *c)
 	return status;
 }
 
+struct shown {
+	struct table *table; /* or */
+	json_t *array;
+};
+
 /* One row or object; a file that is no bundle of ours is shown with the reason. */
-static void show_bundle(const char *name, const char *path, struct table *t, json_t *array)
+static int show_bundle(void *arg, const char *name, const char *path)
 {
+	struct table *t = ((struct shown *)arg)->table;
+	json_t *array = ((struct shown *)arg)->array;
 	BUNDLE_CLEANUP struct bundle *b = NULL;
 	char gens[64] = "", epoch[24] = "";
 	const char *kind = "?";
@@ -156,6 +163,7 @@ static void show_bundle(const char *name, const char *path, struct table *t, jso
 		table_row(t, (const char *[]){
 				     name, kind, b && b->scope.project[0] ? b->scope.project : "-",
 				     b && b->scope.domain[0] ? b->scope.domain : "-", gens, epoch});
+	return 0;
 }
 
 static int by_name(const struct dirent *d)
@@ -165,42 +173,56 @@ static int by_name(const struct dirent *d)
 	return n > m && d->d_name[0] != '.' && strcmp(d->d_name + n - m, SUFFIX) == 0;
 }
 
+int bundles_each(const struct session *s, int (*fn)(void *arg, const char *name, const char *path),
+		 void *arg)
+{
+	struct dirent **found = NULL;
+	int n = scandir(s->paths[PATH_BUNDLES], &found, by_name, alphasort), status = 0;
+
+	if (n < 0 && errno != ENOENT)
+		return words_fail(
+			&(struct words){.doing = "list bundles", .path = s->paths[PATH_BUNDLES]},
+			ERR_IO);
+	for (int i = 0; i < n; i++) {
+		char *name = found[i]->d_name;
+		char *path = NULL;
+
+		name[strlen(name) - strlen(SUFFIX)] = 0;
+		if (!status && bundles_path(s, name, &path) == 0)
+			status = fn(arg, name, path);
+		free(path);
+		free(found[i]);
+	}
+	free(found);
+	return status;
+}
+
 int bundle_cmd_get(struct call *c)
 {
 	static const char *const head[] = {"NAME",   "KIND",	    "PROJECT",
 					   "DOMAIN", "GENERATIONS", "EPOCH"};
 	SESSION_CLEANUP struct session s = {0};
 	TABLE_CLEANUP struct table t = {0};
-	struct dirent **found = NULL;
-	json_t *array = NULL;
+	struct shown shown = {0};
 	bool json;
-	int n, r, status = show_format(c, &json);
+	int r, status = show_format(c, &json);
 
 	if (!status)
 		status = session_open(c, &s);
 	if (status)
 		return status;
-	n = scandir(s.paths[PATH_BUNDLES], &found, by_name, alphasort);
-	if (n < 0 && errno != ENOENT)
-		return words_fail(
-			&(struct words){.doing = "list bundles", .path = s.paths[PATH_BUNDLES]},
-			ERR_IO);
 	table_init(&t, 6, head);
 	if (json)
-		array = json_array();
-	for (int i = 0; i < n; i++) {
-		char *name = found[i]->d_name;
-		char *path = NULL;
-
-		name[strlen(name) - strlen(SUFFIX)] = 0;
-		if (bundles_path(&s, name, &path) == 0)
-			show_bundle(name, path, json ? NULL : &t, array);
-		free(path);
-		free(found[i]);
+		shown.array = json_array();
+	else
+		shown.table = &t;
+	status = bundles_each(&s, show_bundle, &shown);
+	if (status) {
+		json_decref(shown.array);
+		return status;
 	}
-	free(found);
 	if (json)
-		return json_print(array);
+		return json_print(shown.array);
 	if (t.rows == 1) {
 		ui_error("no bundle is in %s", s.paths[PATH_BUNDLES]);
 		return 0;

@@ -14,6 +14,10 @@ void bundles_name(const struct scope *s, char out[BUNDLES_NAME]);
 int bundles_path(const struct session *s, const char *name, char **out);
 /* Mint a reader bundle and save it there. Exit status. */
 int bundles_mint(struct session *s, const struct scope *scope, const char *path);
+/* Calls fn for each bundle in the directory of bundles, by name; stops when it returns nonzero and
+ * returns that. Exit status. */
+int bundles_each(const struct session *s, int (*fn)(void *arg, const char *name, const char *path),
+		 void *arg);
 /* That a mount can be made for it: both project and domain, or neither. Exit status. */
 int bundles_check_scope(const struct call *c, const struct scope *scope);
 

@@ -10,11 +10,14 @@
 #include "json.h"
 #include "name.h"
 #include "object.h"
+#include "prune.h"
 #include "scopes.h"
 #include "session.h"
 #include "show.h"
+#include "sweep.h"
 #include "ui.h"
 #include "value.h"
+#include "when.h"
 
 /* Ids that something names, to tell the strays. */
 struct ids {
@@ -33,6 +36,11 @@ struct check {
 	struct ids known;
 	/* of the whole store: every scope's id */
 	struct ids seen;
+	struct prune strays_seen;
+	bool remembers; /* strays_seen could be read */
+	bool prune;
+	uint64_t older_than; /* s */
+	size_t pruned;
 };
 
 static const char *label(const struct check *c, char out[SCOPE_STR])
@@ -160,7 +168,7 @@ static void check_pages(struct check *c, struct snapshot *snap)
 	}
 }
 
-static int count_stray(void *arg, const char *key)
+static int see_stray(void *arg, const char *key)
 {
 	struct check *c = arg;
 	const char *hex = strrchr(key, '/');
@@ -172,10 +180,43 @@ static int count_stray(void *arg, const char *key)
 	    len == HASH_SIZE && bsearch(id, c->known.id, c->known.n, HASH_SIZE, id_cmp))
 		return 0;
 	c->strays++;
-	return 0;
+	return c->remembers ? prune_see(&c->strays_seen, key, when_now()) : 0;
 }
 
-static void find_strays(struct check *c)
+/*
+ * A writer puts objects before the commit that names them, so only those go that have lain there
+ * unnamed for long, and none if the scope has changed since tip was read.
+ */
+static void prune_scope(struct check *c, const char *prefix, const struct commit *tip)
+{
+	struct backend *b = c->s->backend;
+	uint64_t now = when_now();
+	uint8_t id[HASH_SIZE];
+	char text[SCOPE_STR];
+	size_t len = strlen(prefix);
+
+	if (ref_get(b, c->place->ring, 0, id, NULL) || memcmp(id, tip->id, HASH_SIZE) != 0) {
+		ui_warn("(%s) has just changed: its strays are left for the next check",
+			label(c, text));
+		return;
+	}
+	for (size_t i = 0; i < c->strays_seen.n; i++) {
+		struct prune_stray *s = &c->strays_seen.v[i];
+
+		if (!s->now || strncmp(s->key, prefix, len) != 0 || s->key[len] != '/' ||
+		    now - s->first < c->older_than)
+			continue;
+		if (b->ops->delete (b, s->key)) {
+			fault(c, "stray", s->key, ERR_IO, "see the directory's owner and mode");
+			return;
+		}
+		s->now = false;
+		c->pruned++;
+		c->strays--;
+	}
+}
+
+static void find_strays(struct check *c, const struct commit *tip)
 {
 	char prefix[BACKEND_KEY_SIZE];
 	char hex[2 * SCOPE_ID_SIZE + 1];
@@ -186,14 +227,21 @@ static void find_strays(struct check *c)
 	qsort(c->known.id, c->known.n, HASH_SIZE, id_cmp);
 	sodium_bin2hex(hex, sizeof(hex), c->place->ring->scope_id, SCOPE_ID_SIZE);
 	snprintf(prefix, sizeof(prefix), "objects/%s", hex);
-	r = c->s->backend->ops->list(c->s->backend, prefix, count_stray, c);
-	if (r && r != ERR_NOENT)
+	r = c->s->backend->ops->list(c->s->backend, prefix, see_stray, c);
+	if (r && r != ERR_NOENT) {
 		fault(c, "list of objects", NULL, r, "see the directory's owner and mode");
+		return;
+	}
+	if (c->prune && c->remembers)
+		prune_scope(c, prefix, tip);
+	if (c->remembers)
+		prune_settle(&c->strays_seen, prefix);
 }
 
 static void check_place(struct check *c, struct place *place)
 {
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	size_t faults = json_array_size(c->faults);
 	uint8_t id[HASH_SIZE] = {0};
 	int r;
 
@@ -213,7 +261,9 @@ static void check_place(struct check *c, struct place *place)
 	}
 	check_history(c, &snap->commit);
 	check_pages(c, snap);
-	find_strays(c);
+	/* what a damaged page or commit names is no stray */
+	if (json_array_size(c->faults) == faults)
+		find_strays(c, &snap->commit);
 	free(c->known.id);
 	c->known = (struct ids){0};
 	c->place = NULL;
@@ -267,12 +317,43 @@ static int check_ref(void *arg, const char *key)
 	return 0;
 }
 
+static int find_older_than(const struct call *call, struct check *c)
+{
+	const char *text = call_flag(call, FLAG_OLDER_THAN);
+
+	c->prune = call_has(call, FLAG_PRUNE);
+	c->older_than = SWEEP_GRACE;
+	if (!text)
+		return 0;
+	if (!c->prune)
+		return ui_usage(call, "--older-than goes with --prune");
+	if (when_duration(text, &c->older_than))
+		return ui_usage(call, "--older-than takes 24h, 7d, 30m, not %.40s", text);
+	if (c->older_than < 3600)
+		ui_warn("a writer that is at work now may lose what it has put and not yet committed");
+	return 0;
+}
+
+/* The memory of strays is a help: without it nothing is pruned, and the rest is checked. */
+static void remember(struct check *c, int r, const char *what)
+{
+	if (r)
+		ui_warn("when strays were first seen cannot be %s (%s): %s", what,
+			c->strays_seen.path ? c->strays_seen.path : "no memory", err_str(r));
+	c->remembers = r == 0;
+}
+
 static void print_summary(const struct check *c)
 {
 	printf("%zu scopes, %zu secrets, %zu versions, %zu commits verified; %zu strays\n",
 	       c->scopes, c->secrets, c->versions, c->commits, c->strays);
-	if (c->strays)
-		printf("strays are leftovers of interrupted writes; they harm nothing\n");
+	if (c->pruned)
+		printf("%zu strays deleted\n", c->pruned);
+	if (c->strays && c->prune)
+		printf("strays that are left were first seen too short a time ago\n");
+	else if (c->strays)
+		printf("strays are leftovers of interrupted writes; they harm nothing, and\n"
+		       "check --prune deletes those that were seen a day ago\n");
 	if (c->unknown)
 		printf("%zu scopes are not declared, or of another root key: not looked into\n",
 		       c->unknown);
@@ -291,14 +372,21 @@ int check_run(struct call *call)
 	int status = show_format(call, &json);
 
 	if (!status)
+		status = find_older_than(call, &c);
+	if (!status)
 		status = session_root(call, &s);
 	if (status)
 		return status;
+	remember(&c, prune_open(&c.strays_seen, s.paths[PATH_STATE], s.keys->store_id), "read");
 	c.faults = json_array();
 	if (check_registry(&c) || scopes_each(&s, check_scope, &c)) {
 		json_decref(c.faults);
+		prune_close(&c.strays_seen);
 		return STATUS_FAILED;
 	}
+	if (c.remembers)
+		remember(&c, prune_save(&c.strays_seen), "recorded");
+	prune_close(&c.strays_seen);
 	/* an unreadable list of refs has shown above already, scope by scope */
 	(void)!s.backend->ops->list(s.backend, "refs", check_ref, &c);
 	free(c.seen.id);
@@ -316,6 +404,7 @@ int check_run(struct call *call)
 	json_object_set_new(o, "versions", json_integer((json_int_t)c.versions));
 	json_object_set_new(o, "commits", json_integer((json_int_t)c.commits));
 	json_object_set_new(o, "strays", json_integer((json_int_t)c.strays));
+	json_object_set_new(o, "pruned", json_integer((json_int_t)c.pruned));
 	json_object_set_new(o, "unknown_scopes", json_integer((json_int_t)c.unknown));
 	json_object_set_new(o, "faults", c.faults);
 	status = json_print(o);

@@ -71,6 +71,13 @@ enum flag {
 	FLAG_PASSPHRASE_FILE,
 	FLAG_ACCEPT,
 	FLAG_LABEL,
+	FLAG_WAIT,
+	FLAG_NOW,
+	FLAG_PRUNE,
+	FLAG_OLDER_THAN,
+	FLAG_BEGIN,
+	FLAG_FINISH,
+	FLAG_FORCE,
 	FLAGS,
 };
 #define FLAG_END 255
@@ -160,5 +167,10 @@ int identity_create(struct call *c);
 int slot_cmd_create(struct call *c);
 int slot_cmd_get(struct call *c);
 int slot_cmd_delete(struct call *c);
+int watch_run(struct call *c);
+int rotate_cmd_scope(struct call *c);
+int writer_cmd_rotate(struct call *c);
+int doctor_run(struct call *c);
+int completion_run(struct call *c);
 
 #endif

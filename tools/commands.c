@@ -90,6 +90,19 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_ACCEPT] = {"accept", 0, ARG_NONE, NULL,
 			 "the store is an older one, from a backup: go on from it", false},
 	[FLAG_LABEL] = {"label", 0, ARG_REQUIRED, "TEXT", "what the slot is called", false},
+	[FLAG_WAIT] = {"wait", 0, ARG_NONE, NULL,
+		       "return when the mounts of this host show it, or fail after 10 s", false},
+	[FLAG_NOW] = {"now", 0, ARG_NONE, NULL, "run it at the start as well", false},
+	[FLAG_PRUNE] = {"prune", 0, ARG_NONE, NULL,
+			"delete strays that an earlier check has seen 24 h ago or more", false},
+	[FLAG_OLDER_THAN] = {"older-than", 0, ARG_REQUIRED, "DURATION",
+			     "for --prune: another time than 24 h", false},
+	[FLAG_BEGIN] = {"begin", 0, ARG_NONE, NULL,
+			"make the next keys known: bundles are minted with both", false},
+	[FLAG_FINISH] = {"finish", 0, ARG_NONE, NULL,
+			 "seal every kept version anew, and switch to the next keys", false},
+	[FLAG_FORCE] = {"force", 0, ARG_NONE, NULL,
+			"even if bundles or mounts of this host lack the next keys", false},
 };
 
 #define LIST(...) ((const unsigned char[]){__VA_ARGS__, FLAG_END})
@@ -111,7 +124,7 @@ const struct command commands[] = {
 	 "are gone. Keep a copy of that file too; without it nothing can be read again.\n"},
 
 	{"create", "secret", secret_cmd_create, "NAME [VALUE | -]", 1, 2, "store a new secret",
-	 LIST(SCOPE, SOURCE, FLAG_REPLACE, ATTRIBUTES, DOCKER), SOURCE_TEXT},
+	 LIST(SCOPE, SOURCE, FLAG_REPLACE, ATTRIBUTES, DOCKER, FLAG_WAIT), SOURCE_TEXT},
 	{"create", "project", declare_create_project, "NAME", 1, 1, "declare a project", NULL,
 	 NULL},
 	{"create", "domain", declare_create_domain, "NAME", 1, 1, "declare a domain", NULL, NULL},
@@ -148,12 +161,13 @@ const struct command commands[] = {
 	 LIST(FLAG_OUTPUT), NULL},
 
 	{"update", "secret", secret_cmd_update, "NAME [VALUE | -]", 1, 2,
-	 "give a secret of exactly this scope a new value", LIST(SCOPE, SOURCE, ATTRIBUTES, DOCKER),
+	 "give a secret of exactly this scope a new value",
+	 LIST(SCOPE, SOURCE, ATTRIBUTES, DOCKER, FLAG_WAIT),
 	 SOURCE_TEXT "With only --type, --env or --expires and no source, the value stays.\n"
 		     "A mount shows it at the next open.\n"},
 
 	{"delete", "secret", secret_cmd_delete, "NAME", 1, 1,
-	 "delete a secret of exactly this scope", LIST(SCOPE), NULL},
+	 "delete a secret of exactly this scope", LIST(SCOPE, FLAG_WAIT), NULL},
 	{"delete", "project", declare_delete_project, "NAME", 1, 1,
 	 "strike out a project that holds no secrets", NULL, NULL},
 	{"delete", "domain", declare_delete_domain, "NAME", 1, 1,
@@ -200,6 +214,11 @@ const struct command commands[] = {
 	 "is one, or with --bundle, or with the root key in the scopes that a mount of -p and\n"
 	 "-d shows. Without ENV the variable follows from the name by Flyte's rule:\n"
 	 "group/my-key becomes GROUP_MY_KEY.\n"},
+	{"watch", NULL, watch_run, "NAME -- CMD [ARG...]", 2, -1,
+	 "run a command on every change of a secret", LIST(SCOPE, FLAG_BUNDLE, FLAG_NOW),
+	 "Watches the mount, if there is one, or with --bundle, or with the root key what a\n"
+	 "mount of -p and -d shows. One command runs at a time; changes meanwhile are counted\n"
+	 "in SECRETFS_MISSED of the next one, whose SECRETFS_VERSION is 0 if NAME is gone.\n"},
 	{"import", NULL, import_run, "[FILE | DIR | -]", 0, 1,
 	 "take over a .env file, JSON, Kubernetes Secrets or a directory",
 	 LIST(SCOPE, FLAG_FORMAT, FLAG_GROUP, FLAG_REPLACE, FLAG_DRY_RUN),
@@ -227,6 +246,24 @@ const struct command commands[] = {
 	 LIST(FLAG_LAZY), NULL},
 
 	{"check", NULL, check_run, "", 0, 0, "verify every scope, every page and every value",
-	 LIST(FLAG_OUTPUT), NULL},
+	 LIST(FLAG_OUTPUT, FLAG_PRUNE, FLAG_OLDER_THAN),
+	 "Strays are leftovers of interrupted writes, or objects of a write under way; every\n"
+	 "check remembers when it first saw each, so that --prune spares the latter.\n"},
+	{"rotate", "scope", rotate_cmd_scope, "", 0, 0,
+	 "give a scope new keys, in two steps, while it is in use",
+	 LIST(SCOPE, FLAG_BEGIN, FLAG_FINISH, FLAG_FORCE),
+	 "--begin, then bring the bundles minted anew to where they are used, then --finish.\n"
+	 "With neither it says where a rotation stands. After a crash run the same again.\n"},
+	{"rotate", "writer", writer_cmd_rotate, "NAME", 1, 1,
+	 "give a writer of exactly this scope a new key; the old one is out", LIST(SCOPE, FLAG_OUT),
+	 NULL},
+	{"doctor", NULL, doctor_run, "", 0, 0,
+	 "look for what keeps this host from working, and say what mends it", LIST(FLAG_OUTPUT),
+	 "Exits with 1 if something has to be mended. Asks for nothing and changes nothing.\n"},
+	{"completion", NULL, completion_run, "bash|zsh|fish", 1, 1,
+	 "print the completion script of a shell", NULL,
+	 "bash: . <(secretctl completion bash)\n"
+	 "zsh:  . <(secretctl completion zsh), after compinit\n"
+	 "fish: secretctl completion fish | source\n"},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL},
 };

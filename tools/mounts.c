@@ -66,31 +66,75 @@ static void unescape(char *s)
 	*out = 0;
 }
 
-bool mounts_find(const char *path, char *type, size_t cap)
+/* "36 35 98:0 /root /point opts shared:1 - type source opts", see proc(5). */
+static bool parse_line(char *line, struct mounts_line *out)
+{
+	char *save = NULL, *dash = strstr(line, " - "), *field, *type;
+
+	if (!dash)
+		return false;
+	*dash = 0;
+	type = dash + 3;
+	type[strcspn(type, " ")] = 0;
+	*out = (struct mounts_line){.type = type};
+	field = strtok_r(line, " ", &save);
+	for (int i = 0; field; i++, field = strtok_r(NULL, " ", &save)) {
+		char *colon = strchr(field, ':');
+
+		if (i == 2 && colon) {
+			out->major = (unsigned)strtoul(field, NULL, 10);
+			out->minor = (unsigned)strtoul(colon + 1, NULL, 10);
+		} else if (i == 4) {
+			unescape(field);
+			out->path = field;
+		} else if (i > 5 && strncmp(field, "shared:", 7) == 0) {
+			out->shared = true;
+		}
+	}
+	return out->path;
+}
+
+int mounts_each(int (*fn)(void *arg, const struct mounts_line *line), void *arg)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
+	struct mounts_line parsed;
 	char *line = NULL;
 	size_t size = 0;
-	bool found = false;
+	int r = 0;
 
-	while (f && getline(&line, &size, f) > 0) {
-		char *save = NULL, *dash = strstr(line, " - ");
-		char *field = strtok_r(line, " ", &save);
-
-		for (int i = 0; field && i < 4; i++)
-			field = strtok_r(NULL, " ", &save);
-		if (!field || !dash)
-			continue;
-		unescape(field);
-		if (strcmp(field, path) != 0)
-			continue;
-		snprintf(type, cap, "%.*s", (int)strcspn(dash + 3, " "), dash + 3);
-		found = true;
-	}
+	while (f && r == 0 && getline(&line, &size, f) > 0)
+		if (parse_line(line, &parsed))
+			r = fn(arg, &parsed);
 	free(line);
 	if (f)
 		fclose(f);
-	return found;
+	return r;
+}
+
+struct find {
+	const char *path;
+	char *type;
+	size_t cap;
+	bool found;
+};
+
+static int find_path(void *arg, const struct mounts_line *line)
+{
+	struct find *f = arg;
+
+	if (strcmp(line->path, f->path) != 0)
+		return 0;
+	snprintf(f->type, f->cap, "%s", line->type);
+	f->found = true;
+	return 0; /* the last one counts */
+}
+
+bool mounts_find(const char *path, char *type, size_t cap)
+{
+	struct find f = {path, type, cap, false};
+
+	(void)mounts_each(find_path, &f);
+	return f.found;
 }
 
 bool mounts_is_ours(const char *path)

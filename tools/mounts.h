@@ -13,6 +13,14 @@
 /* Absolute, the directories above resolved, no trailing slash; heap, NULL without memory. */
 char *mounts_path(const char *path);
 
+struct mounts_line { /* one mount of this namespace */
+	const char *path, *type;
+	unsigned major, minor;
+	bool shared; /* its propagation */
+};
+/* Calls fn for each, in the kernel's order; stops when it returns nonzero and returns that. */
+int mounts_each(int (*fn)(void *arg, const struct mounts_line *line), void *arg);
+
 /* The type of the file system mounted last at exactly path; false when nothing is. */
 bool mounts_find(const char *path, char *type, size_t cap);
 /* It is a secretfs. */

@@ -12,6 +12,7 @@
 #include "session.h"
 #include "source.h"
 #include "ui.h"
+#include "wait.h"
 #include "when.h"
 
 /* What the flags say of a record, checked before anything is opened. */
@@ -153,8 +154,20 @@ static void say_done(const struct place *p, const char *done, const struct chang
 	printf("\n");
 }
 
+/* What --wait will wait for. Exit status. */
+static int note(struct session *s, struct place *p, const struct change *ch,
+		const struct apply_result *result, struct wait *w)
+{
+	int r = 0;
+
+	if (call_has(s->call, FLAG_WAIT))
+		r = wait_for(s, p, ch->name, result->floor.epoch, w);
+	return r ? fail(s, p, ch, r) : 0;
+}
+
 /* Value and type are settled, then one commit. */
-static int put(struct session *s, struct place *p, struct source *src, struct change *ch)
+static int put(struct session *s, struct place *p, struct source *src, struct change *ch,
+	       struct wait *w)
 {
 	SECRET_CLEANUP struct secret *value = NULL;
 	struct apply_result result;
@@ -185,10 +198,10 @@ static int put(struct session *s, struct place *p, struct source *src, struct ch
 	if (r)
 		return fail(s, p, ch, r);
 	say_done(p, replace ? "set" : ch->op == CHANGE_CREATE ? "created" : "updated", ch, &result);
-	return 0;
+	return note(s, p, ch, &result, w);
 }
 
-static int change(struct call *c, enum change_op op)
+static int change(struct call *c, enum change_op op, struct wait *w)
 {
 	SESSION_CLEANUP struct session s = {.call = c};
 	SOURCE_CLEANUP struct source src = {0};
@@ -223,22 +236,30 @@ static int change(struct call *c, enum change_op op)
 		if (r)
 			return fail(&s, &place, &ch, r);
 		printf("deleted secret %s (%s)\n", ch.name, scope_str(&scope, text));
-		return 0;
+		return note(&s, &place, &ch, &result, w);
 	}
-	return put(&s, &place, &src, &ch);
+	return put(&s, &place, &src, &ch, w);
+}
+
+static int change_and_wait(struct call *c, enum change_op op)
+{
+	struct wait w;
+	int status = change(c, op, &w);
+
+	return !status && call_has(c, FLAG_WAIT) ? wait_shown(c, &w) : status;
 }
 
 int secret_cmd_create(struct call *c)
 {
-	return change(c, call_has(c, FLAG_REPLACE) ? CHANGE_REPLACE : CHANGE_CREATE);
+	return change_and_wait(c, call_has(c, FLAG_REPLACE) ? CHANGE_REPLACE : CHANGE_CREATE);
 }
 
 int secret_cmd_update(struct call *c)
 {
-	return change(c, CHANGE_UPDATE);
+	return change_and_wait(c, CHANGE_UPDATE);
 }
 
 int secret_cmd_delete(struct call *c)
 {
-	return change(c, CHANGE_DELETE);
+	return change_and_wait(c, CHANGE_DELETE);
 }

@@ -114,6 +114,50 @@ out:
 	return status;
 }
 
+int writer_cmd_rotate(struct call *c)
+{
+	SESSION_CLEANUP struct session s = {0};
+	BUNDLE_CLEANUP struct bundle *b = NULL;
+	const char *name = c->argv[0], *out = call_flag(c, FLAG_OUT);
+	struct words w = {.doing = "rotate writer", .path = name};
+	char text[SCOPE_STR], *path = NULL;
+	struct scope scope;
+	int r, status = check_name(c, name);
+
+	if (!status)
+		status = session_scope(c, &scope);
+	if (!status)
+		status = session_root(c, &s);
+	if (!status)
+		status = scopes_require(&s, &scope, false);
+	if (!status && !out)
+		status = bundles_path(&s, name, &path);
+	if (status)
+		return status;
+	w.scope = &scope;
+	r = bundle_rotate_writer(s.backend, s.keys, s.paths[PATH_STATE], &scope, name, &b);
+	if (r == ERR_NOENT) {
+		ui_error("there is no writer %s in (%s)", name, scope_str(&scope, text));
+		ui_hint("see: secretctl get writer");
+		status = STATUS_FAILED;
+	} else if (r) {
+		status = words_fail(&w, r);
+	} else {
+		record(&s, name, &scope, b->rings[0]->writer_pk);
+		w.path = out ? out : path;
+		r = bundle_save(b, w.path);
+		if (r) {
+			status = words_fail(&w, r);
+			ui_hint("the old key is out already: run it again for another one");
+		}
+	}
+	if (!status)
+		printf("rotated writer %s of (%s): %s; the old key is out\n", name,
+		       scope_str(&scope, text), out ? out : path);
+	free(path);
+	return status;
+}
+
 struct writers {
 	struct session *s;
 	struct table table;
