@@ -165,3 +165,37 @@ opened() { readlink "/proc/$1/fd/"* | grep -q '/K$'; }
 	expired() { [[ $(open_errno "$dir/mnt/E") == EKEYEXPIRED ]]; }
 	wait_for 10 expired
 }
+
+@test "a path that is recorded and not mounted follows the flags, and says so" {
+	init_store p1
+	put K narrow -p p1 -d staging
+	put K org
+	mount_now "$dir/mnt" -p p1 -d development --owner 12345
+	secretctl umount "$dir/mnt" >/dev/null
+	run -0 mount_now "$dir/mnt" -p p1 -d staging
+	holds "$output" "was recorded for (project p1, domain development), now for (project p1, domain staging)"
+	same narrow "$(cat "$dir/mnt/K")"
+	same narrow "$(as_uid 12345 cat "$dir/mnt/K")"
+	same 1 "$(grep -cF "[mount $dir/mnt]" "$SECRETFS_POLICY")"
+	run -0 secretctl umount "$dir/mnt"
+	run -0 mount_now "$dir/mnt"
+	holds "$output" "domain staging"
+}
+
+@test "a mount that fails leaves the policy as it was" {
+	init_store p1
+	before=$(grep . "$SECRETFS_POLICY")
+	run -1 mount_now "$dir/new" -o no-such-option
+	same "$before" "$(grep . "$SECRETFS_POLICY")" "policy"
+	size=$(stat -c %s "$SECRETFS_POLICY")
+	run -1 mount_now "$dir/new" -o no-such-option
+	same "$size" "$(stat -c %s "$SECRETFS_POLICY")" "size of the policy"
+	mount_now "$dir/mnt" -p p1 -d development
+	secretctl umount "$dir/mnt" >/dev/null
+	before=$(sed -n "/mount/,\$ p" "$SECRETFS_POLICY" | sort)
+	run -1 mount_now "$dir/mnt" -p p1 -d staging -o no-such-option
+	holds "$output" "records it for what it did before"
+	same "$before" "$(sed -n "/mount/,\$ p" "$SECRETFS_POLICY" | sort)" "policy"
+	run -0 mount_now "$dir/mnt"
+	holds "$output" "domain development"
+}
