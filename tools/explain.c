@@ -258,6 +258,15 @@ static void print_winner(const struct explain *x)
 							  : "");
 }
 
+static const char *but_expired(const struct explain *x, struct policy_decision d)
+{
+	uint64_t expires = x->wins->rec.expires;
+
+	return d.answer == POLICY_ALLOW && expires && expires <= when_now()
+		       ? ", were it not expired"
+		       : "";
+}
+
 static void print_user(const struct explain *x, const struct policy_mount *m, const struct user *u)
 {
 	struct policy_access a;
@@ -265,7 +274,7 @@ static void print_user(const struct explain *x, const struct policy_mount *m, co
 	char at[300];
 
 	where(x->s.paths[PATH_POLICY], d.line, at, sizeof(at));
-	printf("  %s %s: %s (%s)\n", u->text, answer_str(d), d.reason, at);
+	printf("  %s %s%s: %s (%s)\n", u->text, answer_str(d), but_expired(x, d), d.reason, at);
 	if (!x->draft)
 		return;
 	d = decide(x->draft, x, m, u, &a);

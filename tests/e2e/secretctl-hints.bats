@@ -52,6 +52,18 @@ teardown() { sandbox_end; }
 	holds "$output" "keeps everybody out"
 }
 
+@test "explain does not call an expired secret readable" {
+	init_store
+	put K x
+	run -0 secretctl explain K --uid 0
+	lacks "$output" expired
+	secretctl update secret K --expires 1s
+	wait_for 10 expired
+	run -0 secretctl explain K --uid 0
+	holds "$output" "may read it, were it not expired"
+}
+expired() { secretctl explain K | grep -q "is past"; }
+
 @test "a store that was put back names the way on" {
 	init_store
 	put K one
