@@ -103,7 +103,7 @@ static int run(const struct request *q)
 		r = apply_genesis(b, ring, &genesis);
 	if (r == ERR_EXIST || r == 0)
 		r = secret_alloc(q->size, &value);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	randombytes_buf(value->data, q->size);
 	value->len = q->size;

@@ -292,6 +292,7 @@ int main(int argc, char **argv)
 	if (!j.npaths || !j.readers || j.readers > 1024 || !j.buffer)
 		return usage();
 	j.memory = malloc(j.buffer);
+	/* cppcheck-suppress invalidFunctionArg ; -1 is what MAP_ANONYMOUS asks for */
 	s = mmap(NULL, sizeof(*s) + j.readers * sizeof(struct result), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!j.memory || s == MAP_FAILED)
