@@ -35,8 +35,9 @@ struct file {
 	uint8_t level;
 	uint32_t version; /* row of the shared memory */
 	size_t len;
-	struct pool_buffer buffer; /* no data: opened from a predecessor, and not read since */
-	struct holder *holders;	   /* usual, or the heap when there are more */
+	struct pool_buffer
+		buffer; /* no data: not read since it was opened, from a predecessor or later */
+	struct holder *holders; /* usual, or the heap when there are more */
 	unsigned nholders, holders_cap;
 	struct holder usual[HOLDERS_USUAL];
 	struct file *chain;
@@ -370,6 +371,8 @@ static int load(struct files *f, struct file **slot, const struct file_opener *b
 		give_row(&f->free_versions, row);
 		return r;
 	}
+	if (by->later && sealed_has(f->sealed, src))
+		return 0;
 	if ((r = unseal(f, src, *slot)) < 0) {
 		drop_file(f, slot);
 		*store_error = r;

@@ -44,6 +44,7 @@ struct file_opener {
 	uint64_t unique; /* of the request */
 	uint8_t level;	 /* enum scope_level, of the version */
 	bool again;	 /* a predecessor may have answered it */
+	bool later;	 /* what has been checked before may stay sealed until it is read */
 };
 
 /* Borrows the shared memory, and takes over what a predecessor had open. */

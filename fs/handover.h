@@ -45,7 +45,8 @@ struct mount_config {
 	uid_t uid, owner; /* owner: who started it, the fallback owner of what is shown */
 	gid_t gid;
 	unsigned poll_seconds, hang_seconds;
-	char exe[PATH_MAX]; /* where the next version is found */
+	unsigned cache_seconds; /* 0: the kernel is to keep no value */
+	char exe[PATH_MAX];	/* where the next version is found */
 	char mountpoint[PATH_MAX], store[PATH_MAX], policy[PATH_MAX], state[PATH_MAX],
 		bundle[PATH_MAX];
 };

@@ -206,6 +206,8 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 		.unique = server_unique(s),
 		.level = e->level,
 		.again = s->again,
+		/* What the kernel has kept it will not read. */
+		.later = cached_has(s->cached, view_node(s->view, e)),
 	};
 	int store_error, err;
 
@@ -299,7 +301,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, err);
 		return;
 	}
-	fi->direct_io = 1;
+	/* Pages belong to the inode, and an older version's inode does not get this one's. */
+	fi->keep_cache = s->cached && ino == view_node(s->view, e) && cached_use(s->cached, ino);
+	fi->direct_io = !fi->keep_cache;
 	fi->noflush = 1;
 	/* The caller was interrupted, and will not close what it does not know of; or, when this is
 	 * a predecessor's request, it may know already. */
@@ -345,7 +349,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	uint64_t node = file_release(s->files, ino, fi->fh);
 	struct notify_list pages = {0};
 
-	if (node && notify_add_pages(&pages, node) == 0)
+	if (node && !cached_has(s->cached, node) && notify_add_pages(&pages, node) == 0)
 		notify_send(s->notify, &pages);
 	fuse_reply_err(req, 0);
 }

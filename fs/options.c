@@ -10,6 +10,7 @@
 #include "log.h"
 
 #define POLL_MAX 86400
+#define CACHE_USUAL 5
 
 static bool wrong(const char *what, const char *which)
 {
@@ -73,6 +74,14 @@ static bool set_hang(struct options *o, const char *name, const char *value)
 	return set_seconds(&o->hang_seconds, name, value);
 }
 
+static bool set_cache(struct options *o, const char *name, const char *value)
+{
+	o->cache_seconds = CACHE_USUAL;
+	if (value && !set_seconds(&o->cache_seconds, name, value))
+		return false;
+	return o->cache_seconds || wrong("is a number of seconds, 1 at least", name);
+}
+
 #define FIELD(f) offsetof(struct options, f)
 
 static const struct {
@@ -92,6 +101,8 @@ static const struct {
 	 "=SECONDS     look for changes that often, for network file systems"},
 	{"hang", set_hang, 0, false,
 	 "=SECONDS     replace a server that has not answered for so long (5; 0: never)"},
+	{"cache", set_cache, 0, false,
+	 "[=SECONDS]  let the kernel keep values until then after the last open (5)"},
 	{"allow_other", NULL, FIELD(allow_other), true,
 	 "           let other users in (the default for root)"},
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},

@@ -21,6 +21,7 @@ struct options {
 	bool allow_other, no_allow_other; /* asked for, asked not to */
 	bool log_given, log_syslog, log_json;
 	unsigned poll_seconds, hang_seconds;
+	unsigned cache_seconds; /* 0: no -o cache */
 };
 
 /* What is wrong has been said through log_say when the answer is OPTIONS_WRONG. */

@@ -179,3 +179,8 @@ int sealed_unseal(struct sealed *c, const struct sealed_source *src, uint8_t *ou
 	sodium_memzero(c->locked->key, sizeof(c->locked->key));
 	return 0;
 }
+
+bool sealed_has(struct sealed *c, const struct sealed_source *src)
+{
+	return find(c, src) != NULL;
+}

@@ -10,6 +10,8 @@
 #ifndef SEALED_H
 #define SEALED_H
 
+#include <stdbool.h>
+
 #include "backend.h"
 #include "keys.h"
 #include "page.h"
@@ -30,5 +32,7 @@ void sealed_close(struct sealed *c); /* NULL is fine */
 /* Open a version into locked memory of the caller's, version->len + 1 bytes at least.  Errors as
  * object_fetch and value_open. */
 WUR int sealed_unseal(struct sealed *c, const struct sealed_source *src, uint8_t *out);
+/* It has been opened and checked before, and is kept at the moment. */
+bool sealed_has(struct sealed *c, const struct sealed_source *src);
 
 #endif

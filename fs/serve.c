@@ -196,7 +196,9 @@ static bool make_tables(struct serve *st)
 {
 	return (shared_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) == 0 &&
 		files_open(st->server.shared, &st->server.files) == 0 &&
-		listings_open(&st->server.listings) == 0) ||
+		listings_open(&st->server.listings) == 0 &&
+		(!st->c->cache_seconds ||
+		 cached_open(st->server.shared, st->c->cache_seconds, &st->server.cached) == 0)) ||
 	       refuse_memory();
 }
 

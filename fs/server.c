@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "name.h"
 
 int server_start(struct server *s, int helper, const struct reload_options *o)
@@ -31,8 +32,12 @@ static void adopt(struct server *s, struct reload_news *n)
 		n->rules = NULL;
 	}
 	/* Not before: an answer from the old view would be remembered again. */
-	for (size_t i = 0; i < n->nattrs; i++)
+	for (size_t i = 0; i < n->nattrs; i++) {
 		notify_attr_now(s->se, n->attrs[i]);
+		if (cached_has(s->cached, n->attrs[i]) &&
+		    notify_add_pages(&n->later, n->attrs[i]) == 0)
+			cached_forget(s->cached, n->attrs[i]);
+	}
 	notify_send(s->notify, &n->later);
 	/* From now on no successor knows what the kernel was told, and when. */
 	memset(s->shared->served, 0xff, HASH_SIZE);
@@ -45,6 +50,16 @@ void server_refresh(struct server *s)
 	for (struct reload_news *n = news; n; n = n->next)
 		adopt(s, n);
 	reload_news_free(news);
+}
+
+int server_tick(struct server *s)
+{
+	struct notify_list pages = {0};
+	int log = log_flush(), cached = cached_expire(s->cached, &pages);
+
+	if (pages.first)
+		notify_send(s->notify, &pages);
+	return cached < 0 || (log >= 0 && log < cached) ? log : cached;
 }
 
 const struct scope *server_scope(const struct server *s, uint8_t level)

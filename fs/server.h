@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "bundle.h"
+#include "cached.h"
 #include "file.h"
 #include "listing.h"
 #include "load.h"
@@ -30,6 +31,7 @@ struct server {
 	struct view *view;
 	struct files *files;
 	struct listings *listings;
+	struct cached *cached; /* NULL: the kernel is to keep no value */
 	/* While serving. */
 	struct fuse_session *se; /* owned by session.c */
 	struct reload *reload;
@@ -43,6 +45,9 @@ WUR int server_start(struct server *s, int helper, const struct reload_options *
 
 /* Take up what has been committed so far (reload_settle).  Before every answer that depends on it. */
 void server_refresh(struct server *s);
+
+/* Do what is due by time.  Milliseconds until there is more, or -1. */
+int server_tick(struct server *s);
 
 /* The scope of a level, and the key ring that opens it. */
 const struct scope *server_scope(const struct server *s, uint8_t level);

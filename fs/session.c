@@ -247,7 +247,7 @@ static enum session_end loop(struct loop *l)
 	};
 
 	for (;;) {
-		if (poll(p, 3, log_flush()) < 0) {
+		if (poll(p, 3, server_tick(l->s)) < 0) {
 			if (errno == EINTR)
 				continue;
 			return SESSION_FAILED;

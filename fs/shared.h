@@ -28,6 +28,7 @@
 #define SHARED_RETRIES 32
 #define SHARED_HANDLES 65536u
 #define SHARED_VERSIONS 65536u
+#define SHARED_KEPT 4096u
 
 struct shared_handle {
 	_Atomic uint64_t unique; /* of the request; 0 = free; written last */
@@ -60,7 +61,8 @@ struct shared {
 	uint32_t tries; /* and how often */
 	struct shared_retry retries[SHARED_RETRIES];
 	uint32_t next_retry;
-	uint8_t served[HASH_SIZE]; /* what the kernel has been told of (server_digest) */
+	uint64_t kept[SHARED_KEPT]; /* inodes with pages in the page cache, by -o cache; 0 = free */
+	uint8_t served[HASH_SIZE];  /* what the kernel has been told of (server_digest) */
 	_Alignas(4096) uint8_t slot[SHARED_SLOT_SIZE];
 	uint32_t handles_high, versions_high; /* rows behind were never used */
 	struct shared_handle handles[SHARED_HANDLES];
