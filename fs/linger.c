@@ -131,6 +131,8 @@ static void looked(struct linger *l, bool found)
 
 void linger_arrived(struct linger *l, pid_t reader)
 {
+	if (l->off)
+		return;
 	if (l->rest)
 		l->rest--;
 	if (l->stay)

@@ -201,6 +201,7 @@ static bool describe(const struct start *st, struct mount_config *c)
 	c->poll_seconds = st->o.poll_seconds;
 	c->hang_seconds = st->o.hang_seconds;
 	c->cache_seconds = st->o.cache_seconds;
+	c->no_linger = st->o.no_linger;
 	c->owner = geteuid();
 	return copy_path(c->mountpoint, st->mountpoint) && copy_path(c->store, st->store) &&
 	       copy_path(c->policy, st->policy) && copy_path(c->state, st->state) &&

@@ -106,6 +106,8 @@ static const struct {
 	{"allow_other", NULL, FIELD(allow_other), true,
 	 "           let other users in (the default for root)"},
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},
+	{"nolinger", NULL, FIELD(no_linger), true,
+	 "              do not look for the next request, nor move to the reader's processor"},
 	{"nonempty", NULL, FIELD(nonempty), true, "              mount over what is there"},
 	{"noatime", NULL, FIELD(noatime), true, NULL},
 	{"fsname", NULL, FIELD(source), false, "=NAME      what mount(8) shows"},

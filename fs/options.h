@@ -17,7 +17,7 @@ struct options {
 	char *source;			       /* shown by mount(8) */
 	char *bundle, *store, *policy, *state; /* NULL: not given */
 	bool no_state;
-	bool foreground, debug, nonempty, noatime;
+	bool foreground, debug, nonempty, noatime, no_linger;
 	bool allow_other, no_allow_other; /* asked for, asked not to */
 	bool log_given, log_syslog, log_json;
 	unsigned poll_seconds, hang_seconds;

@@ -298,6 +298,7 @@ static bool open_session(struct serve *st, struct session_options *o)
 		.fuse_fd = st->h->fd[HANDOVER_FUSE],
 		.channel = st->h->fd[HANDOVER_SERVER],
 		.debug = st->c->debug,
+		.no_linger = st->c->no_linger,
 		.ready = ready,
 		.heard = heard,
 		.arg = st,

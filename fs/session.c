@@ -263,7 +263,7 @@ static enum session_end loop(struct loop *l)
 
 enum session_end session_run(struct server *s, const struct session_options *o)
 {
-	struct loop l = {.s = s, .o = o};
+	struct loop l = {.s = s, .o = o, .linger = {.off = o->no_linger}};
 	enum session_end end;
 
 	if (!answer_left(s))

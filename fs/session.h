@@ -26,6 +26,7 @@ struct session_options {
 	int fuse_fd;
 	int channel; /* to the keeper */
 	bool debug;
+	bool no_linger; /* sleep after every answer, wherever the reader is (linger.h) */
 	/* Called once, when the kernel has got its first answer. */
 	void (*ready)(void *arg);
 	/* The keeper says something; false: to stop. */
