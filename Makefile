@@ -261,7 +261,7 @@ demo:
 #
 # T=pattern runs only the tests whose suite/file matches it.
 
-.PHONY: check check-unit check-e2e check-layer check-vectors check-san check-mutants
+.PHONY: check-long check check-unit check-e2e check-layer check-vectors check-san check-mutants
 check:
 	@.ci/deps build check
 	@$(MAKE) --no-print-directory all unit-tests
@@ -286,6 +286,10 @@ check-san:
 	@B=$(BUILD)/san T='$(T)' \
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 tests/run unit
+
+# Ten minutes and a thousand servers killed.
+check-long: all
+	@B=$(B) KILLS=1000 T=unkillable LIMIT=1500 tests/run e2e
 
 # The tests of the invariants, each seen to fail on code broken on purpose.
 check-mutants: unit-tests
@@ -376,6 +380,7 @@ help:
 	'make check-san    the unit tests under address and undefined sanitizers' \
 	'make check-mutants   break each promise on purpose: its test must see it' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
+	'make check-long  kill and kill again, for ten minutes (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
 	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= MANDIR=' \
