@@ -107,7 +107,7 @@ base_cflags := -std=c17 -D_GNU_SOURCE $(warn) $(CFLAGS) -fPIE $(probed_cflags) $
 base_ldflags := $(harden_ld) -Wl,--as-needed $(san) $(LDFLAGS)
 
 pkgs_store := libsodium inih
-pkgs_fs    := $(pkgs_store) fuse3 jansson
+pkgs_fs    := $(pkgs_store) fuse3 jansson libseccomp
 pkgs_tools := $(pkgs_store) jansson libbsd yaml-0.1
 pkgs_unit  := $(pkgs_fs) libbsd yaml-0.1 cmocka
 

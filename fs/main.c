@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 #include "version.h"
 
 #define EXIT_WRONG_USE 2
+#define SERVER_ID 65530u
 
 struct start {
 	struct options o;
@@ -187,6 +189,18 @@ static bool find_program(struct mount_config *c, int *exe)
 	return false;
 }
 
+/* The user secretfs if there is one, else one that no system hands out. */
+static void find_server_user(const char *name, struct mount_config *c)
+{
+	const struct passwd *pw = getpwnam(name ? name : "secretfs");
+
+	c->uid = pw ? pw->pw_uid : SERVER_ID;
+	c->gid = pw ? pw->pw_gid : SERVER_ID;
+	if (name && !pw)
+		log_say(LOGGED_WARNING, "there is no user %s: the server runs as number %u", name,
+			SERVER_ID);
+}
+
 static bool describe(const struct start *st, struct mount_config *c)
 {
 	c->version = HANDOVER_VERSION;
@@ -203,6 +217,8 @@ static bool describe(const struct start *st, struct mount_config *c)
 	c->cache_seconds = st->o.cache_seconds;
 	c->no_linger = st->o.no_linger;
 	c->owner = geteuid();
+	c->drop = c->owner == 0;
+	find_server_user(st->o.user, c);
 	return copy_path(c->mountpoint, st->mountpoint) && copy_path(c->store, st->store) &&
 	       copy_path(c->policy, st->policy) && copy_path(c->state, st->state) &&
 	       copy_path(c->bundle, st->bundle);

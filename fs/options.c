@@ -82,6 +82,12 @@ static bool set_cache(struct options *o, const char *name, const char *value)
 	return o->cache_seconds || wrong("is a number of seconds, 1 at least", name);
 }
 
+/* fstab's own "user" takes no value. */
+static bool set_user(struct options *o, const char *name, const char *value)
+{
+	return !value || set_text(&o->user, name, value);
+}
+
 #define FIELD(f) offsetof(struct options, f)
 
 static const struct {
@@ -103,6 +109,8 @@ static const struct {
 	 "=SECONDS     replace a server that has not answered for so long (5; 0: never)"},
 	{"cache", set_cache, 0, false,
 	 "[=SECONDS]  let the kernel keep values until then after the last open (5)"},
+	{"user", set_user, 0, false,
+	 "=NAME        whose rights the server has, when root mounts (secretfs)"},
 	{"allow_other", NULL, FIELD(allow_other), true,
 	 "           let other users in (the default for root)"},
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},
@@ -252,6 +260,7 @@ void options_free(struct options *o)
 	free(o->store);
 	free(o->policy);
 	free(o->state);
+	free(o->user);
 	*o = (struct options){0};
 }
 

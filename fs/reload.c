@@ -200,6 +200,12 @@ static void policy_failed(struct reload *r, int err, const struct policy_error *
 		return;
 	r->policy_error = err;
 	r->policy_error_line = e->line;
+	if (err == ERR_IO && r->o.renew) {
+		log_say(LOGGED_INFO, "policy %s: %s here; a new server reads it", r->policy_path,
+			e->text);
+		r->o.renew(r->o.arg);
+		return;
+	}
 	if (err == ERR_FORMAT)
 		log_say(LOGGED_ERROR, "%s:%u: %s; the last good policy goes on", r->policy_path,
 			e->line, e->text);

@@ -23,6 +23,10 @@ struct reload_options {
 	const char *mountpoint;
 	uid_t fallback_owner;
 	unsigned poll_seconds; /* look that often even without an event; 0 = never */
+	/* Called once when the policy cannot be read by this process: names of users and groups are
+	 * in files that it is kept from.  One that starts anew can. */
+	void (*renew)(void *arg);
+	void *arg;
 };
 
 struct reload_news { /* in the order they came about; the receiver takes all over */

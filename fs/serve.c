@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <sodium.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 
 #include "access.h"
 #include "log.h"
+#include "sandbox.h"
 #include "secret.h"
 #include "server.h"
 #include "session.h"
@@ -20,8 +23,8 @@
 struct serve {
 	const struct mount_config *c;
 	struct handover *h;
-	const char *state; /* NULL: none */
-	int null;	   /* -1: in the foreground */
+	int null; /* -1: in the foreground */
+	struct sandbox box;
 	struct server server;
 };
 
@@ -130,7 +133,7 @@ static bool open_bundle(struct serve *st)
 
 static bool open_store(struct serve *st)
 {
-	int r = backend_dir_open(st->c->store, 0, &st->server.backend);
+	int r = backend_dir_open(st->box.store, 0, &st->server.backend);
 
 	if (r == ERR_NOENT)
 		log_say(LOGGED_ERROR,
@@ -179,14 +182,15 @@ static bool load_first_view(struct serve *st)
 	struct server *s = &st->server;
 	struct load_error e = {0};
 
-	if (load_open(s->backend, s->bundle, st->state, &s->load) < 0)
+	if (load_open(s->backend, s->bundle, st->box.state, &s->load) < 0)
 		return refuse_memory();
 	if (load_view(s->load, &s->view, &e) < 0)
 		return refuse_load(&e, st->c->store);
 	if (load_store_floors(s->load, &e) < 0) {
 		log_say(LOGGED_ERROR,
 			"%s: %s; what was accepted must be remembered: make it writable, or say -o state=none",
-			st->state, e.error == ERR_IO ? strerror(e.saved_errno) : err_str(e.error));
+			st->c->state,
+			e.error == ERR_IO ? strerror(e.saved_errno) : err_str(e.error));
 		return false;
 	}
 	return true;
@@ -274,6 +278,11 @@ static void ready(void *arg)
 	tell(st, MESSAGE_SERVING, status);
 }
 
+static void renew(void *arg)
+{
+	tell(arg, MESSAGE_RENEW, "");
+}
+
 static bool start_threads(struct serve *st)
 {
 	const struct reload_options o = {
@@ -283,6 +292,8 @@ static bool start_threads(struct serve *st)
 		.mountpoint = st->c->mountpoint,
 		.fallback_owner = st->c->owner,
 		.poll_seconds = st->c->poll_seconds,
+		.renew = renew,
+		.arg = st,
 	};
 	int r = server_start(&st->server, st->h->fd[HANDOVER_EVENTS_OUT], &o);
 
@@ -331,6 +342,51 @@ static int run_session(struct serve *st)
 	return EXIT_FAILURE;
 }
 
+/* ---- the start ---- */
+
+/* Unprivileged, and sees of the file system what it reads anyway. */
+static bool confine(struct serve *st)
+{
+	char hex[SCOPE_LEVELS][2 * SCOPE_ID_SIZE + 1];
+	const char *scopes[SCOPE_LEVELS];
+	size_t n = st->server.bundle->n;
+
+	for (size_t i = 0; i < n; i++) {
+		sodium_bin2hex(hex[i], sizeof(hex[i]), st->server.bundle->rings[i]->scope_id,
+			       SCOPE_ID_SIZE);
+		scopes[i] = hex[i];
+	}
+	if (sandbox_drop(&st->box) < 0) {
+		log_say(LOGGED_ERROR, "cannot drop privileges: %s", strerror(errno));
+		return false;
+	}
+	sandbox_files(&st->box, scopes, n);
+	if (sandbox_calls() == 0)
+		return true;
+	log_say(LOGGED_ERROR, "seccomp: %s", strerror(errno));
+	return false;
+}
+
+static bool open_early(struct serve *st)
+{
+	char *dir = strdup(st->c->policy);
+
+	st->null = st->c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (st->c->log_syslog)
+		log_connect();
+	st->box = (struct sandbox){
+		.uid = st->c->drop ? st->c->uid : 0,
+		.gid = st->c->gid,
+		.store = st->c->store,
+		.state = st->c->no_state ? NULL : st->c->state,
+	};
+	sandbox_prepare(&st->box);
+	/* Beside the policy lies the root key, which is the owner's to read. */
+	if (dir && st->box.uid)
+		st->box.policy_dir = dirname(dir);
+	return dir;
+}
+
 int serve(struct handover *h)
 {
 	struct serve st = {.h = h};
@@ -338,14 +394,17 @@ int serve(struct handover *h)
 
 	if (handover_map_config(h->fd[HANDOVER_CONFIG], &st.c) < 0)
 		return SERVE_REFUSED;
-	st.null = st.c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (st.c->log_syslog)
-		log_connect();
-	st.state = st.c->no_state ? NULL : st.c->state;
-	if (check_memlock() && load_rules(&st) && open_bundle(&st) && open_store(&st) &&
-	    load_first_view(&st) && tell(&st, MESSAGE_LOADED, "") && wait_for_mount(&st) &&
-	    wait_for_predecessor(&st) && make_tables(&st))
-		status = run_session(&st);
+	if (open_early(&st) &&		     /* 1. what needs privileges */
+	    load_rules(&st) &&		     /* 2. the policy, with names of users and groups */
+	    open_bundle(&st) &&		     /* 3. keys, from the keeper's descriptor */
+	    confine(&st) &&		     /* 4. user, capabilities, files, system calls */
+	    check_memlock() &&		     /* 5. values will be locked */
+	    open_store(&st) &&		     /* 6. what others may write, from here on */
+	    load_first_view(&st) &&	     /* 7. verified, fresh, whole */
+	    tell(&st, MESSAGE_LOADED, "") && /* 8. nothing is left that could be refused */
+	    wait_for_mount(&st) && wait_for_predecessor(&st) &&
+	    make_tables(&st))		   /* 9. what a predecessor had open */
+		status = run_session(&st); /* 10. and what it left unanswered */
 	log_flush_all();
 	_exit(status);
 }

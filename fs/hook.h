@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * hook - lets a test do from inside the server what a burglar there would do.  Compiled with
+ * -DTEST_HOOKS only, which no installed program is.
+ */
+#ifndef HOOK_H
+#define HOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The extended attribute "user.secretfs.hook.WHAT:ARG": does it, and its value is the name of the
+ * error, or "OK".  False when name is no hook. */
+bool hook_xattr(const char *name, char *out, size_t size);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sandbox - what the server gives away before it reads anything that others may write: its user, its
+ * capabilities, the file system, the system calls it does not need.
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "err.h"
+
+struct sandbox {
+	uid_t uid; /* 0: stay who we are */
+	gid_t gid;
+	const char *store, *state; /* state NULL: none */
+	const char *policy_dir;
+	char store_path[64], state_path[64]; /* by what they are opened from now on */
+};
+
+/* While still privileged: open what will be needed, as uid sees it.  Without it (an old kernel, a file
+ * system that cannot do it) uid becomes 0, and a line says so. */
+void sandbox_prepare(struct sandbox *s);
+/* No way back, in this order: memory, user, capabilities, privileges, tracing.  ERR_IO. */
+WUR int sandbox_drop(const struct sandbox *s);
+/* The files: refs and the objects of these scopes (hex) to read, the state to write, the policy's
+ * directory and /proc to read.  On a kernel without Landlock a line says so. */
+void sandbox_files(const struct sandbox *s, const char *const *scopes, size_t n);
+/* The system calls; every other ends the process.  ERR_IO. */
+WUR int sandbox_calls(void);
+
+#endif
