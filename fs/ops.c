@@ -526,8 +526,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 
 	if (!e)
 		return;
-	if (!attr_xattr(server_of(req), e, name, value) &&
-	    !hook_xattr(name, value, sizeof(value)))
+	if (!attr_xattr(server_of(req), e, name, value) && !hook_xattr(name, value, sizeof(value)))
 		fuse_reply_err(req, ENODATA);
 	else
 		reply_bytes(req, value, strlen(value), size);
