@@ -107,7 +107,7 @@ finding() {
 	((SECONDS < 10))
 	# shellcheck disable=SC2046 # pids
 	kill -CONT $(daemon_pids)
-	daemon_pids | xargs kill -KILL
+	kill_daemons
 	wait_for 5 no_daemon
 	if is_mounted "$dir/mnt"; then
 		run -1 secretctl doctor
