@@ -145,8 +145,8 @@ static bool started_before(pid_t pid, const char *path)
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	started = (double)(now.tv_sec - boot.tv_sec) + (double)(now.tv_nsec - boot.tv_nsec) / 1e9 +
 		  (double)ticks / (double)sysconf(_SC_CLK_TCK);
-	/* ticks are coarse */
-	return started + 0.05 < (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
+	/* ticks of 10 ms, and a file's time is as coarse */
+	return started + 0.02 < (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
 }
 
 /* A daemon keeps the bundle that it was started with. */
