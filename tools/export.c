@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,10 @@ struct export
 	struct place *place;	  /* at hand */
 	const struct scope *only; /* NULL: every scope */
 	size_t scopes, secrets, scope_at;
+	/* one of them locks it */
+	const char *recipient;
+	uint8_t pk[ARCHIVE_KEY_SIZE];
+	struct secret *phrase;
 };
 
 static int put(struct export *e, const struct archive_item *item, const char *name)
@@ -113,25 +119,21 @@ static int put_declared(struct export *e)
 	return status;
 }
 
-static int lock(const struct call *c, int fd, struct archive **out)
+/* What locks it is asked for before the file is begun. */
+static int lock(const struct call *c, struct export *e)
 {
-	SECRET_CLEANUP struct secret *phrase = NULL;
-	const char *recipient = call_flag(c, FLAG_RECIPIENT);
-	uint8_t pk[ARCHIVE_KEY_SIZE];
-	int r, status;
-
-	if (recipient && call_has(c, FLAG_PASSPHRASE_FILE))
+	e->recipient = call_flag(c, FLAG_RECIPIENT);
+	if (e->recipient && call_has(c, FLAG_PASSPHRASE_FILE))
 		return ui_usage(c, "--recipient or --passphrase-file, not both");
-	status = recipient ? phrase_recipient(c, recipient, pk) : phrase_get(c, true, &phrase);
-	if (status)
-		return status;
-	r = archive_create(fd, phrase, recipient ? pk : NULL, out);
-	return r ? words_fail(&(struct words){.doing = "make the archive"}, r) : 0;
+	return e->recipient ? phrase_recipient(c, e->recipient, e->pk)
+			    : phrase_get(c, true, &e->phrase);
 }
 
-static int write_all(struct call *c, struct export *e, int fd)
+static int write_all(struct export *e, int fd)
 {
-	int r, status = lock(c, fd, &e->archive);
+	struct words w = {.doing = "write the archive"};
+	int r = archive_create(fd, e->phrase, e->recipient ? e->pk : NULL, &e->archive);
+	int status = r ? words_fail(&w, r) : 0;
 
 	if (!status && !e->only)
 		status = put_declared(e);
@@ -141,32 +143,45 @@ static int write_all(struct call *c, struct export *e, int fd)
 	if (status)
 		return status;
 	r = archive_finish(e->archive);
-	return r ? words_fail(&(struct words){.doing = "write the archive"}, r) : 0;
+	return r ? words_fail(&w, r) : 0;
 }
 
-/* Under a name of its own, and renamed when it is whole. */
+/* A file without a name, which is gone with this process, gets its name. */
+static int give_name(int fd, const char *path, bool replace)
+{
+	char self[32], temp[PATH_MAX];
+	int r;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (!replace)
+		return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+	if (snprintf(temp, sizeof(temp), "%s.%08x", path, randombytes_random()) >=
+	    (int)sizeof(temp)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	r = linkat(AT_FDCWD, self, AT_FDCWD, temp, AT_SYMLINK_FOLLOW);
+	return r ? r : rename(temp, path);
+}
+
 static int write_file(struct call *c, struct export *e, const char *path)
 {
+	bool replace = call_has(c, FLAG_REPLACE);
 	struct words w = {.doing = "write", .path = path};
-	char *temp;
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 	int fd, status;
 
-	if (!call_has(c, FLAG_REPLACE) && access(path, F_OK) == 0) {
-		ui_error("%s is there already", path);
-		ui_hint("give another name, or --replace");
-		return STATUS_FAILED;
-	}
-	if (asprintf(&temp, "%s.XXXXXX", path) < 0)
+	if (!dir)
 		return words_fail(&w, ERR_NOMEM);
-	fd = mkostemp(temp, O_CLOEXEC);
-	status = fd < 0 ? words_fail(&w, ERR_IO) : write_all(c, e, fd);
-	if (!status && rename(temp, path) != 0)
-		status = words_fail(&w, ERR_IO);
-	if (fd >= 0 && status)
-		unlink(temp);
-	if (fd >= 0)
-		close(fd);
-	free(temp);
+	fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	free(dir);
+	if (fd < 0)
+		return words_fail(&w, ERR_IO);
+	status = write_all(e, fd);
+	if (!status && give_name(fd, path, replace))
+		status = words_fail(&w, errno == EEXIST ? ERR_EXIST : ERR_IO);
+	close(fd);
 	return status;
 }
 
@@ -180,6 +195,11 @@ int export_run(struct call *c)
 
 	if (standard && isatty(STDOUT_FILENO))
 		status = ui_usage(c, "an archive is not for a terminal: give a FILE");
+	if (!status && !standard && !call_has(c, FLAG_REPLACE) && access(path, F_OK) == 0) {
+		ui_error("%s is there already", path);
+		ui_hint("give another name, or --replace");
+		status = STATUS_FAILED;
+	}
 	if (!status)
 		status = session_scope(c, &scope);
 	if (!status)
@@ -189,11 +209,14 @@ int export_run(struct call *c)
 		status = scopes_require(&e.s, &scope, false);
 	}
 	if (!status)
-		status = standard ? write_all(c, &e, STDOUT_FILENO) : write_file(c, &e, path);
+		status = lock(c, &e);
+	if (!status)
+		status = standard ? write_all(&e, STDOUT_FILENO) : write_file(c, &e, path);
 	if (!status)
 		fprintf(standard ? stderr : stdout, "exported %zu secrets of %zu scopes to %s\n",
 			e.secrets, e.scopes, standard ? "standard output" : path);
 	archive_close(e.archive);
+	secret_free(e.phrase);
 	session_close(&e.s);
 	return status;
 }
