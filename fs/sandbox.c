@@ -63,8 +63,8 @@ static int open_namespace(const struct stat *owner, uid_t uid, gid_t gid)
 /* A private mount of the directory, with its owner mapped (mount_setattr(2), Linux 5.12). */
 static int open_mapped(const char *dir, uint64_t attributes, uid_t uid, gid_t gid)
 {
-	struct mount_attr a = {.attr_set = (uint64_t)MOUNT_ATTR_IDMAP | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					   MOUNT_ATTR_NOEXEC | attributes};
+	struct mount_attr a = {.attr_set = (uint64_t)MOUNT_ATTR_IDMAP | MOUNT_ATTR_NOSUID |
+					   MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | attributes};
 	FD_CLEANUP int namespace = -1;
 	struct stat st;
 	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
