@@ -449,7 +449,7 @@ static void hear(struct keeper *k)
 		else if (m.type == MESSAGE_LOADED && m.pid == k->server.pid && k->mount &&
 			 !mount_it(k))
 			finish(k, EXIT_FAILURE);
-		else if (m.type == MESSAGE_RENEW && m.pid == k->server.pid)
+		else if (m.type == MESSAGE_RENEW && m.pid == k->server.pid && k->next.pid <= 0)
 			replace(k, -1, -1);
 		if (fd >= 0)
 			close(fd);

@@ -161,11 +161,19 @@ static int publish(struct reload *r, struct view *view, struct rules *rules)
 static void store_failed(struct reload *r, const struct load_error *e)
 {
 	char scope[SCOPE_STR];
+	bool hidden = e->error == ERR_IO && e->saved_errno == EACCES && r->o.renew;
+	bool said = r->store_error == e->error && scope_eq(&r->store_error_scope, &e->scope);
 
-	if (r->store_error == e->error && scope_eq(&r->store_error_scope, &e->scope))
-		return;
 	r->store_error = e->error;
 	r->store_error_scope = e->scope;
+	if (hidden && !said)
+		log_say(LOGGED_WARNING,
+			"the store's scope %s lies in a directory that this server may not see; a new one looks",
+			scope_str(&e->scope, scope));
+	if (hidden) /* as often as loading is tried again: the store may not be whole yet */
+		r->o.renew(r->o.arg);
+	if (hidden || said)
+		return;
 	log_say(access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR,
 		"the store's scope %s cannot be taken: %s%s%s; the last good view goes on",
 		scope_str(&e->scope, scope), err_str(e->error), e->error == ERR_IO ? ": " : "",

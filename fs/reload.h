@@ -23,8 +23,9 @@ struct reload_options {
 	const char *mountpoint;
 	uid_t fallback_owner;
 	unsigned poll_seconds; /* look that often even without an event; 0 = never */
-	/* Called once when the policy cannot be read by this process: names of users and groups are
-	 * in files that it is kept from.  One that starts anew can. */
+	/* Called when the policy or the store cannot be read by this process, which is confined: names
+	 * of users are in files that it is kept from, and a directory of the store that was replaced
+	 * is one it was not given.  One that starts anew sees them. */
 	void (*renew)(void *arg);
 	void *arg;
 };
