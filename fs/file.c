@@ -429,9 +429,11 @@ static void drop_holder(struct files *f, struct file *file, struct holder *h)
 
 static int hold(struct files *f, struct file **slot, uid_t uid)
 {
-	struct holder *h = holder_of(*slot, uid);
+	struct holder *h = *slot ? holder_of(*slot, uid) : NULL;
 	int e = 0;
 
+	if (!*slot)
+		return EBADF;
 	if (h)
 		h->handles++;
 	else

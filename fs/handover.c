@@ -32,8 +32,6 @@ static const char *const names[] = {
 	[ROLE_HELPER] = "helper",
 };
 
-extern char **environ;
-
 /* ---- roles ---- */
 
 enum role handover_role(int argc, char **argv)
@@ -234,6 +232,7 @@ bool message_receive(int channel, struct message *m, int *fd)
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = {0};
+	/* cppcheck-suppress ctuuninitvar ; it is what recvmsg fills */
 	struct iovec iov = {m, sizeof(*m)};
 	struct msghdr h = {
 		.msg_iov = &iov,

@@ -367,7 +367,7 @@ static bool confine(struct serve *st)
 	return false;
 }
 
-static bool open_early(struct serve *st)
+static bool prepare(struct serve *st)
 {
 	char *dir = strdup(st->c->policy);
 
@@ -394,7 +394,8 @@ int serve(struct handover *h)
 
 	if (handover_map_config(h->fd[HANDOVER_CONFIG], &st.c) < 0)
 		return SERVE_REFUSED;
-	if (open_early(&st) &&		     /* 1. what needs privileges */
+	/* cppcheck-suppress leakReturnValNotUsed ; it returns no memory */
+	if (prepare(&st) &&		     /* 1. what needs privileges */
 	    load_rules(&st) &&		     /* 2. the policy, with names of users and groups */
 	    open_bundle(&st) &&		     /* 3. keys, from the keeper's descriptor */
 	    confine(&st) &&		     /* 4. user, capabilities, files, system calls */

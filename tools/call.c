@@ -274,7 +274,8 @@ static int check_operands(const struct call *c)
 	if (cmd->max == 0 && c->argc > 0)
 		return ui_usage(c, "%s%s%s takes no name", cmd->verb, cmd->noun ? " " : "",
 				cmd->noun ? cmd->noun : "");
-	if (!cmd->noun && cmd->max == 1 && c->argc == 2 && is_word(c->argv[0], "secret"))
+	if (!cmd->noun && cmd->max == 1 && c->argc == 2 && c->argv[0] &&
+	    is_word(c->argv[0], "secret"))
 		return ui_usage(c, "leave out the word secret: secretctl %s %s", cmd->verb,
 				cmd->operands);
 	if (cmd->max >= 0 && c->argc > cmd->max)

@@ -272,6 +272,7 @@ int main(int argc, char **argv)
 	/* cat's buffer */
 	struct job j = {.readers = 1, .seconds = 1, .buffer = 128 * 1024};
 	struct shared *s;
+	size_t bytes;
 	int c;
 
 	if (argc < 3 || !choose(&j, argv[1]))
@@ -292,9 +293,9 @@ int main(int argc, char **argv)
 	if (!j.npaths || !j.readers || j.readers > 1024 || !j.buffer)
 		return usage();
 	j.memory = malloc(j.buffer);
+	bytes = sizeof(*s) + j.readers * sizeof(struct result);
 	/* cppcheck-suppress invalidFunctionArg ; -1 is what MAP_ANONYMOUS asks for */
-	s = mmap(NULL, sizeof(*s) + j.readers * sizeof(struct result), PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	s = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!j.memory || s == MAP_FAILED)
 		die("memory");
 	memset(j.memory, 0, j.buffer);
