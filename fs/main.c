@@ -192,6 +192,7 @@ static bool find_program(struct mount_config *c, int *exe)
 /* The user secretfs if there is one, else one that no system hands out. */
 static void find_server_user(const char *name, struct mount_config *c)
 {
+	/* cppcheck-suppress getpwnamCalled ; there is one thread */
 	const struct passwd *pw = getpwnam(name ? name : "secretfs");
 
 	c->uid = pw ? pw->pw_uid : SERVER_ID;
