@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hasher.h"
 #include "name.h"
 #include "object.h"
 #include "value.h"
@@ -29,6 +30,7 @@ struct sealed {
 	size_t limit, used;
 	struct item *newest, *oldest;
 	struct item *buckets[BUCKETS];
+	struct hasher *hasher;
 	struct locked {
 		uint8_t wrap[crypto_stream_xchacha20_KEYBYTES];
 		uint8_t key[VALUE_KEY_SIZE]; /* for the moment of use */
@@ -43,6 +45,11 @@ int sealed_open(size_t limit, struct sealed **out)
 	if (!c)
 		return ERR_NOMEM;
 	if ((r = secret_new(sizeof(*c->locked), (void **)&c->locked)) < 0) {
+		free(c);
+		return r;
+	}
+	if ((r = hasher_open(&c->hasher)) < 0) {
+		secret_delete(c->locked);
 		free(c);
 		return r;
 	}
@@ -96,6 +103,7 @@ void sealed_close(struct sealed *c)
 		return;
 	while (c->oldest)
 		drop(c, c->oldest);
+	hasher_close(c->hasher);
 	secret_delete(c->locked);
 	free(c);
 }
@@ -151,14 +159,33 @@ static void keep(struct sealed *c, const struct sealed_source *src, struct blob 
 	c->used += size;
 }
 
+/* The hash of a large object is taken beside the rest, and is the last word. */
+static int open_first(struct sealed *c, const struct sealed_source *src, uint8_t *out,
+		      struct blob *cipher)
+{
+	BLOB_CLEANUP struct blob sealed = {0};
+	const struct version *v = src->version;
+	uint8_t id[HASH_SIZE];
+	int r = object_read(src->backend, src->ring, v->id, &sealed);
+
+	if (r < 0)
+		return r;
+	hasher_begin(c->hasher, &sealed);
+	r = value_open_keep(src->ring, v, src->name, &sealed, out, c->locked->key, cipher);
+	hasher_end(c->hasher, id);
+	if (r == 0 && memcmp(id, v->id, HASH_SIZE) != 0) {
+		sodium_memzero(out, v->len);
+		sodium_memzero(c->locked->key, sizeof(c->locked->key));
+		r = ERR_AUTH;
+	}
+	return r;
+}
+
 static int unseal_first(struct sealed *c, const struct sealed_source *src, uint8_t *out)
 {
-	BLOB_CLEANUP struct blob sealed = {0}, cipher = {0};
-	int r = object_fetch(src->backend, src->ring, src->version->id, &sealed);
+	BLOB_CLEANUP struct blob cipher = {0};
+	int r = open_first(c, src, out, &cipher);
 
-	if (r == 0)
-		r = value_open_keep(src->ring, src->version, src->name, &sealed, out,
-				    c->locked->key, &cipher);
 	if (r < 0)
 		return r;
 	keep(c, src, &cipher);

@@ -135,18 +135,24 @@ void object_id(const struct blob *sealed, uint8_t id[static HASH_SIZE])
 	crypto_generichash(id, HASH_SIZE, sealed->data, sealed->len, NULL, 0);
 }
 
+int object_read(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
+		struct blob *sealed)
+{
+	char key[BACKEND_KEY_SIZE];
+	int r;
+
+	backend_object_key(k->scope_id, id, key);
+	r = b->ops->get(b, key, OBJECT_MAX, 0, sealed);
+	return r == ERR_TOOBIG ? ERR_AUTH : r; /* none of ours is that large */
+}
+
 int object_fetch(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
 		 struct blob *sealed)
 {
 	BLOB_CLEANUP struct blob got = {0};
-	char key[BACKEND_KEY_SIZE];
 	uint8_t actual[HASH_SIZE];
-	int r;
+	int r = object_read(b, k, id, &got);
 
-	backend_object_key(k->scope_id, id, key);
-	r = b->ops->get(b, key, OBJECT_MAX, 0, &got);
-	if (r == ERR_TOOBIG)
-		return ERR_AUTH; /* none of ours is that large */
 	if (r < 0)
 		return r;
 	object_id(&got, actual);

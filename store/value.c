@@ -120,15 +120,18 @@ int value_open_into(struct keyring *k, const struct version *v, const char *name
 	return r;
 }
 
-static int keep(const struct blob *body, const uint8_t *rx, uint8_t *key, struct blob *cipher)
+/* The cipher text alone, in the body's memory: what is too much of that goes back. */
+static int keep(struct blob *body, const uint8_t *rx, uint8_t *key, struct blob *cipher)
 {
 	size_t len = body->len - EPK - TAG;
-	uint8_t *copy = malloc(len ? len : 1);
+	uint8_t *smaller;
 
-	if (!copy)
+	memmove(body->data, body->data + EPK, len);
+	smaller = realloc(body->data, len ? len : 1);
+	if (!smaller)
 		return ERR_NOMEM;
-	memcpy(copy, body->data + EPK, len);
-	*cipher = (struct blob){.data = copy, .len = len};
+	*cipher = (struct blob){.data = smaller, .len = len};
+	*body = (struct blob){0};
 	/* XChaCha20 is ChaCha20 under a key made of the first 16 bytes of its nonce
 	 * (draft-irtf-cfrg-xchacha, section 2.3). */
 	crypto_core_hchacha20(key, zero_nonce, rx, NULL);
