@@ -117,22 +117,35 @@ void sandbox_prepare(struct sandbox *s)
 
 /* ---- privileges ---- */
 
-static void lock_memory(void)
+/*
+ * The capabilities to keep: none.  But where root may not raise limits (without CAP_SYS_RESOURCE, as in
+ * containers) the one for locking memory stays, which gives access to nothing: else a few large
+ * values are all that may be open.
+ */
+static uint32_t lock_memory(void)
 {
 	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct now[2] = {0};
+	uint32_t keep = 0;
 
+	bool unlimited = setrlimit(RLIMIT_MEMLOCK, &all) == 0;
+
+	if (!unlimited && syscall(SYS_capget, &h, now) == 0)
+		keep = now[0].permitted & 1u << CAP_IPC_LOCK;
 	/* Else values alone are locked, as far as the limit goes. */
-	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0)
+	if (unlimited || keep)
 		mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	return keep;
 }
 
-static bool drop_capabilities(void)
+static bool drop_capabilities(uint32_t keep)
 {
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0};
+	struct __user_cap_data_struct kept[2] = {{.effective = keep, .permitted = keep}};
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &h, none) == 0;
+	return syscall(SYS_capset, &h, kept) == 0;
 }
 
 static bool drop_user(const struct sandbox *s)
@@ -151,8 +164,11 @@ static bool drop_bounding(void)
 
 int sandbox_drop(const struct sandbox *s)
 {
-	lock_memory();
-	if (!drop_bounding() || !drop_user(s) || !drop_capabilities() ||
+	uint32_t keep = lock_memory();
+
+	if (keep && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+		return ERR_IO;
+	if (!drop_bounding() || !drop_user(s) || !drop_capabilities(keep) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return ERR_IO;
 	/* Changing the user has made it traceable again. */
