@@ -9,15 +9,17 @@
 #include <unistd.h>
 
 #include "cached.h"
+#include "shared.h"
 
 static struct shared *shared;
+static int shared_fd;
 
 static int make(void **state)
 {
 	struct cached *c;
 
-	shared = calloc(1, sizeof(*shared));
-	if (!shared || cached_open(shared, 1, &c) < 0)
+	if (shared_new(&shared_fd) < 0 || shared_map(shared_fd, &shared) < 0 ||
+	    cached_open(shared, 1, &c) < 0)
 		return -1;
 	*state = c;
 	return 0;
@@ -26,7 +28,8 @@ static int make(void **state)
 static int end(void **state)
 {
 	free(*state);
-	free(shared);
+	shared_unmap(shared);
+	close(shared_fd);
 	return 0;
 }
 
