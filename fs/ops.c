@@ -264,13 +264,14 @@ static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handl
 
 /*
  * The node id is that of an older version.  ESTALE makes the kernel look the name up and come back with
- * the new one, and nobody notices.  A bind mount of a single file has no name to look up: the same
- * thread comes back with the same node id, and gets the current value by it.
+ * the new one, and nobody notices; but it does so once only.  So the same thread gets the current
+ * value the second time, by whatever node id of that name: another update may have come in between,
+ * and a bind mount of a single file has no name to look up.
  */
 static bool first_try(fuse_req_t req, fuse_ino_t ino)
 {
 	struct shared *sh = server_of(req)->shared;
-	const struct shared_retry now = {ino, fuse_req_ctx(req)->pid};
+	const struct shared_retry now = {ino & VIEW_INO_MASK, fuse_req_ctx(req)->pid};
 
 	for (size_t i = 0; i < SHARED_RETRIES; i++) {
 		if (sh->retries[i].node == now.node && sh->retries[i].pid == now.pid) {
@@ -280,6 +281,17 @@ static bool first_try(fuse_req_t req, fuse_ino_t ino)
 	}
 	sh->retries[sh->next_retry++ % SHARED_RETRIES] = now;
 	return true;
+}
+
+/* It came back with the newest: its next old one is a first try again. */
+static void tried(fuse_req_t req, fuse_ino_t ino)
+{
+	struct shared *sh = server_of(req)->shared;
+	pid_t pid = fuse_req_ctx(req)->pid;
+
+	for (size_t i = 0; i < SHARED_RETRIES; i++)
+		if (sh->retries[i].node == (ino & VIEW_INO_MASK) && sh->retries[i].pid == pid)
+			sh->retries[i].node = 0;
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -294,10 +306,12 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		err = EISDIR;
 	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
 		err = EROFS;
-	else if (ino != view_node(server_of(req)->view, e) && first_try(req, ino))
+	else if (ino != view_node(s->view, e) && first_try(req, ino))
 		err = ESTALE;
 	else
 		err = open_file(req, e, &fi->fh);
+	if (!err && ino == view_node(s->view, e))
+		tried(req, ino);
 	if (err) {
 		fuse_reply_err(req, err);
 		return;
