@@ -12,6 +12,7 @@
 #include "hook.h"
 #include "log.h"
 #include "name.h"
+#include "retry.h"
 #include "server.h"
 
 static struct server *server_of(fuse_req_t req)
@@ -262,38 +263,6 @@ static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handl
 	return err;
 }
 
-/*
- * The node id is that of an older version.  ESTALE makes the kernel look the name up and come back with
- * the new one, and nobody notices; but it does so once only.  So the same thread gets the current
- * value the second time, by whatever node id of that name: another update may have come in between,
- * and a bind mount of a single file has no name to look up.
- */
-static bool first_try(fuse_req_t req, fuse_ino_t ino)
-{
-	struct shared *sh = server_of(req)->shared;
-	const struct shared_retry now = {ino & VIEW_INO_MASK, fuse_req_ctx(req)->pid};
-
-	for (size_t i = 0; i < SHARED_RETRIES; i++) {
-		if (sh->retries[i].node == now.node && sh->retries[i].pid == now.pid) {
-			sh->retries[i].node = 0;
-			return false;
-		}
-	}
-	sh->retries[sh->next_retry++ % SHARED_RETRIES] = now;
-	return true;
-}
-
-/* It came back with the newest: its next old one is a first try again. */
-static void tried(fuse_req_t req, fuse_ino_t ino)
-{
-	struct shared *sh = server_of(req)->shared;
-	pid_t pid = fuse_req_ctx(req)->pid;
-
-	for (size_t i = 0; i < SHARED_RETRIES; i++)
-		if (sh->retries[i].node == (ino & VIEW_INO_MASK) && sh->retries[i].pid == pid)
-			sh->retries[i].node = 0;
-}
-
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct view_entry *e = current(req, ino);
@@ -306,12 +275,13 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		err = EISDIR;
 	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
 		err = EROFS;
-	else if (ino != view_node(s->view, e) && first_try(req, ino))
+	else if (ino != view_node(s->view, e) &&
+		 retry_first(s->shared, ino, fuse_req_ctx(req)->pid))
 		err = ESTALE;
 	else
 		err = open_file(req, e, &fi->fh);
 	if (!err && ino == view_node(s->view, e))
-		tried(req, ino);
+		retry_done(s->shared, ino, fuse_req_ctx(req)->pid);
 	if (err) {
 		fuse_reply_err(req, err);
 		return;

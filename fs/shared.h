@@ -60,7 +60,7 @@ struct shared {
 	uint64_t tried; /* the request that was found in the slot last, */
 	uint32_t tries; /* and how often */
 	struct shared_retry retries[SHARED_RETRIES];
-	uint32_t next_retry;
+	uint32_t next_retry, retrying; /* retrying: at least as many rows are in use; 0: none */
 	uint64_t kept[SHARED_KEPT]; /* inodes with pages in the page cache, by -o cache; 0 = free */
 	uint8_t served[HASH_SIZE];  /* what the kernel has been told of (server_digest) */
 	_Alignas(4096) uint8_t slot[SHARED_SLOT_SIZE];
