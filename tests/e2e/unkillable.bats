@@ -76,7 +76,7 @@ stop_readers() {
 	docker kill --signal TERM task >/dev/null
 	wait_for 10 has_lines 2 || :
 	docker logs task >"$dir/reader.3" 2>&1
-	cat "$dir"/reader.? "$dir"/reader.?.err >&3
+	sed "s/^/# /" "$dir"/reader.? "$dir"/reader.?.err >&3
 	same 4 "$(cat "$dir"/reader.? | grep -c ' failed 0 wrong 0 ')" "readers without an error"
 }
 has_lines() { (($(docker logs task 2>&1 | grep -c rounds) == $1)); }
