@@ -356,6 +356,9 @@ static void check_fusermount(struct doctor *d)
 	else if (stat(path, &st) < 0 || st.st_uid != 0 || !(st.st_mode & S_ISUID))
 		say(d, "fusermount3", bad, command(todo, "chmod 4755 ", path, ""),
 		    "%s is not set-user-id root: only root can mount", path);
+	else if (access("/etc/mtab", R_OK) < 0) /* which it reads, to see whose a mount is */
+		say(d, "fusermount3", bad, "ln -s ../proc/self/mounts /etc/mtab",
+		    "/etc/mtab is not there: only root can unmount");
 	else
 		say(d, "fusermount3", STATE_OK, NULL, "%s", path);
 }

@@ -237,19 +237,25 @@ at_terminal() {
 
 # --- the system's own paths -----------------------------------------------------------
 
+# own_etc: a copy of /etc in its place, for a test that changes it; own_etc_end.
+own_etc() {
+	[[ -n ${SECRETFS_TEST_NAMESPACE:-} ]] ||
+		fail "this test mounts over /etc: run it with 'make check T=${BATS_TEST_FILENAME##*/}'"
+	mkdir "$dir/etc-copy"
+	mount -t tmpfs -o mode=0755 etc "$dir/etc-copy"
+	cp -a /etc/. "$dir/etc-copy/"
+	mount --move "$dir/etc-copy" /etc
+}
+own_etc_end() { umount -l /etc; }
+
 # default_paths: for a test of the defaults. Copies of /etc and nothing in
 # /usr/local, /var/lib and /run, in the mount namespace that the runner gives
 # each file of tests.
 default_paths() {
 	local v
-	[[ -n ${SECRETFS_TEST_NAMESPACE:-} ]] ||
-		fail "this test mounts over /etc: run it with 'make check T=${BATS_TEST_FILENAME##*/}'"
 	for v in ROOT_KEY POLICY BUNDLES STORE STATE MOUNT; do unset "SECRETFS_$v"; done
-	mkdir "$dir/etc-copy"
-	mount -t tmpfs -o mode=0755 etc "$dir/etc-copy"
-	cp -a /etc/. "$dir/etc-copy/"
-	rm -rf "$dir/etc-copy/secretfs" "$dir/etc-copy/flyte"
-	mount --move "$dir/etc-copy" /etc
+	own_etc
+	rm -rf /etc/secretfs /etc/flyte
 	mount -t tmpfs -o mode=0755 local /usr/local
 	mount -t tmpfs -o mode=0755 lib /var/lib
 	mount -t tmpfs -o mode=0755 run /run

@@ -29,6 +29,18 @@ finding() {
 	same "" "$stderr"
 }
 
+@test "doctor: fusermount3 cannot unmount without /etc/mtab" {
+	[[ -u $(command -v fusermount3) ]] || skip "fusermount3 is not setuid"
+	own_etc
+	rm -f /etc/mtab
+	line=$(finding fusermount3 "only root can unmount")
+	holds "$line" "note ln -s "
+	bash -c "${line#note }"
+	finding=$(finding fusermount3)
+	own_etc_end
+	holds "$finding" ok
+}
+
 @test "doctor: each fault with the command that mends it, and mended by it" {
 	mended() {
 		run -1 secretctl doctor
