@@ -14,6 +14,7 @@
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 
 ifeq ($(origin CC),default)
@@ -73,6 +74,7 @@ unit_test := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/t
 unit_help := $(call objects,$(filter-out tests/unit/test_%,$(unit_src)))
 
 man_pages := $(sort $(wildcard man/*.[1-9]))
+units     := $(sort $(wildcard tools/systemd/*.service))
 
 lib_store := $(B)/libstore.a
 programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
@@ -236,11 +238,18 @@ install: all
 		d=$(DESTDIR)$(MANDIR)/man$${m##*.}; \
 		echo "$(INSTALL) -m 0644 $$m $$d"; \
 		$(INSTALL) -d "$$d" && $(INSTALL) -m 0644 "$$m" "$$d" || exit 1; done
+	$(INSTALL) -d $(DESTDIR)$(UNITDIR)
+	@for u in $(units); do \
+		f=$(DESTDIR)$(UNITDIR)/$${u##*/}; echo "$(INSTALL) -m 0644 $$u $$f"; \
+		sed 's,@BINDIR@,$(BINDIR),' "$$u" >"$$f.new" && \
+		$(INSTALL) -m 0644 "$$f.new" "$$f" && rm -f "$$f.new" || exit 1; done
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/secretfs $(DESTDIR)$(BINDIR)/secretctl
 	@for m in $(man_pages); do \
 		f=$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; echo "rm -f $$f"; rm -f "$$f"; done
+	@for u in $(units); do \
+		f=$(DESTDIR)$(UNITDIR)/$${u##*/}; echo "rm -f $$f"; rm -f "$$f"; done
 
 .PHONY: clean
 clean:
@@ -383,7 +392,7 @@ help:
 	'make check-long  kill and kill again, for ten minutes (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
-	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= MANDIR=' \
+	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= MANDIR= UNITDIR=' \
 	'make clean' \
 	'' \
 	'V=1 show commands   WERROR=1 warnings fail   SAN=1 sanitizers, in $(BUILD)/san' \

@@ -17,7 +17,4 @@ bool background_start(int *status);
 /* In the child: the parent may go.  Leaves the terminal; keeps standard error when told so. */
 void background_ready(bool keep_stderr);
 
-/* One message to the service manager ("READY=1"), if there is one: sd_notify(3). */
-void background_notify(const char *message);
-
 #endif

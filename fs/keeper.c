@@ -20,6 +20,7 @@
 #include "background.h"
 #include "child.h"
 #include "log.h"
+#include "manager.h"
 #include "serve.h"
 #include "shared.h"
 
@@ -192,6 +193,7 @@ static bool mount_it(struct keeper *k)
 		return false;
 	k->mount = NULL;
 	k->h->fd[HANDOVER_FUSE] = handover_keep(fd);
+	manager_keep(k->c->mountpoint, k->h);
 	wait_for_work(k);
 	return message_send(k->h->fd[HANDOVER_KEEPER], &m, k->h->fd[HANDOVER_FUSE]);
 }
@@ -422,7 +424,7 @@ static void is_serving(struct keeper *k, const struct message *m)
 	}
 	k->refused = 0;
 	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %s", m->text);
-	background_notify(status);
+	manager_notify(status);
 	if (!k->control->ready) {
 		log_open(&(struct log_options){
 			.syslog = k->c->log_syslog, .json = k->c->log_json, .debug = k->c->debug});
@@ -558,6 +560,16 @@ static bool set_up(struct keeper *k)
 	       handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_KEEPER, false) == 0;
 }
 
+/* The mount is older than all its processes: the service manager has kept it. */
+static void go_on(struct keeper *k)
+{
+	log_open(&(struct log_options){
+		.syslog = k->c->log_syslog, .json = k->c->log_json, .debug = k->c->debug});
+	log_say(LOGGED_WARNING, "%s: its processes were killed: it goes on from what they left",
+		k->c->mountpoint);
+	k->control->ready = true;
+}
+
 /* What a keeper before this one has left running. */
 static void take_over(struct keeper *k)
 {
@@ -574,12 +586,14 @@ static void take_over(struct keeper *k)
 		finish(k, EXIT_FAILURE);
 		return;
 	}
+	if (!k->control->ready)
+		go_on(k);
 	if (k->server.pid <= 0)
 		start_server(k);
 	if (k->helper.pid <= 0)
 		start_helper(k);
 	snprintf(main_pid, sizeof(main_pid), "MAINPID=%d", getpid());
-	background_notify(main_pid);
+	manager_notify(main_pid);
 	look_soon(k);
 }
 
@@ -588,11 +602,12 @@ static void take_down(struct keeper *k)
 	const struct message stop = {.type = MESSAGE_STOP, .pid = k->server.pid};
 
 	k->control->stopping = true;
-	background_notify("STOPPING=1");
+	manager_notify("STOPPING=1");
 	drop_next(k);
 	/* Unmounted first: requests on their way get their answer. */
 	if (k->h->fd[HANDOVER_FUSE] >= 0 && !is_over(k))
 		mountpoint_unmount(k->c->mountpoint);
+	manager_forget();
 	if (k->server.pid > 0 && message_send(k->h->fd[HANDOVER_KEEPER], &stop, -1))
 		child_wait(&k->server, STOP_MS);
 	child_kill(&k->server);

@@ -25,6 +25,7 @@
 #include "helper.h"
 #include "keeper.h"
 #include "log.h"
+#include "manager.h"
 #include "mountpoint.h"
 #include "options.h"
 #include "paths.h"
@@ -41,6 +42,7 @@ struct start {
 	char *mountpoint, *store, *policy, *state, *bundle;
 	bool policy_default, allow_other;
 	struct rules *rules;
+	struct manager manager;
 };
 
 static bool refuse_memory(void)
@@ -240,15 +242,13 @@ static bool prepare(const struct start *st, struct handover *h, const struct mou
 {
 	struct mount_config new = {0};
 
-	for (int i = 0; i < HANDOVER_FDS; i++)
-		h->fd[i] = -1;
 	h->fd[HANDOVER_BUNDLE] = keeper_open_bundle(st->bundle);
 	if (h->fd[HANDOVER_BUNDLE] < 0 || !find_program(&new, &h->fd[HANDOVER_EXE]) ||
 	    !describe(st, &new))
 		return false;
 	if (handover_save_config(&new, &h->fd[HANDOVER_CONFIG]) == 0 &&
 	    handover_map_config(h->fd[HANDOVER_CONFIG], c) == 0 &&
-	    shared_new(&h->fd[HANDOVER_SHARED]) == 0 &&
+	    (h->fd[HANDOVER_SHARED] >= 0 || shared_new(&h->fd[HANDOVER_SHARED]) == 0) &&
 	    handover_new_control(&h->fd[HANDOVER_CONTROL]) == 0 &&
 	    make_channel(h, HANDOVER_KEEPER, HANDOVER_SERVER) &&
 	    make_channel(h, HANDOVER_EVENTS_OUT, HANDOVER_EVENTS_IN))
@@ -268,11 +268,16 @@ static int keep(struct start *st)
 	};
 	const struct mount_config *c;
 	struct handover h;
+	bool adopted;
 
+	for (int i = 0; i < HANDOVER_FDS; i++)
+		h.fd[i] = -1;
 	keeper_block_signals();
-	if (!mountpoint_check(&m) || !load_rules(st) || !find_bundle(st) || !prepare(st, &h, &c))
+	adopted = manager_adopt(&st->manager, st->mountpoint, &h);
+	if ((!adopted && !mountpoint_check(&m)) || !load_rules(st) || !find_bundle(st) ||
+	    !prepare(st, &h, &c))
 		return EXIT_FAILURE;
-	return keeper_run(&h, c, &m);
+	return keeper_run(&h, c, adopted ? NULL : &m);
 }
 
 /* ---- the roles ---- */
@@ -335,6 +340,7 @@ int main(int argc, char **argv)
 		goto out;
 	if (!st.o.foreground && !background_start(&status))
 		goto out;
+	manager_take(&st.manager);
 	open_log(&st);
 	status = keep(&st);
 out:

@@ -87,11 +87,10 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* Is what is on top at path one of ours? */
-static bool is_ours(const char *path)
+bool mountpoint_device(const char *path, char device[static MOUNTPOINT_DEVICE])
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *where = NULL, *type = NULL;
+	char *line = NULL, *where = NULL, *type = NULL, *dev = NULL;
 	bool ours = false;
 	size_t cap = 0;
 
@@ -99,19 +98,28 @@ static bool is_ours(const char *path)
 		/* id parent major:minor root path options tags... - type source options */
 		const char *dash = strstr(line, " - ");
 
-		if (dash && sscanf(line, "%*s %*s %*s %*s %ms", &where) == 1) {
+		if (dash && sscanf(line, "%*s %*s %ms %*s %ms", &dev, &where) == 2) {
 			unescape(where);
 			if (strcmp(where, path) == 0 && sscanf(dash, " - %ms", &type) == 1) {
 				ours = strcmp(type, TYPE) == 0;
+				snprintf(device, MOUNTPOINT_DEVICE, "%s", dev);
 				free(type);
 			}
 			free(where);
+			free(dev);
 		}
 	}
 	free(line);
 	if (f)
 		fclose(f);
 	return ours;
+}
+
+static bool is_ours(const char *path)
+{
+	char device[MOUNTPOINT_DEVICE];
+
+	return mountpoint_device(path, device);
 }
 
 /* Left by a daemon all of whose processes were killed: everything there fails, for good. */

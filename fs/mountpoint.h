@@ -28,6 +28,10 @@ bool mountpoint_may_allow_other(void);
 /* Mount and return the /dev/fuse descriptor.  Nothing answers until it is served. */
 bool mountpoint_mount(const struct mountpoint_options *o, int *fuse_fd);
 
+/* Is what is on top at path one of ours?  Its device, as /proc has it.  Asks the mount nothing. */
+#define MOUNTPOINT_DEVICE 24
+bool mountpoint_device(const char *path, char device[static MOUNTPOINT_DEVICE]);
+
 /* Unmount; lazily when it is busy. */
 void mountpoint_unmount(const char *path);
 
