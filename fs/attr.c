@@ -54,6 +54,27 @@ void attr_stat(const struct server *s, const struct view_entry *e, struct stat *
 	st->st_atim = st->st_ctim = st->st_mtim;
 }
 
+void attr_old(const struct server *s, const struct event_old *old, struct fuse_entry_param *p)
+{
+	size_t len;
+
+	memset(p, 0, sizeof(*p));
+	p->ino = p->attr.st_ino = old->node;
+	p->attr.st_mode = old->dir ? S_IFDIR | 0555 : S_IFREG | 0400;
+	p->attr.st_nlink = old->dir ? 2 : 1;
+	p->attr.st_size = (off_t)(file_size(s->files, old->node, &len) ? len : old->len);
+	p->attr.st_mtim = time_of(view_time(s->view));
+}
+
+void attr_new(const struct server *s, const struct view_entry *e, struct fuse_entry_param *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->ino = view_node(s->view, e);
+	attr_stat(s, e, &p->attr);
+	p->attr_timeout = attr_timeout(s, e, p->ino);
+	p->entry_timeout = KEEP;
+}
+
 double attr_timeout(const struct server *s, const struct view_entry *e, fuse_ino_t ino)
 {
 	/* Every commit changes the time of directories, and an old version's node id is told of no
@@ -69,7 +90,7 @@ static uint64_t alias_of(uint64_t parent_alias, const char *name)
 	h = (h ^ parent_alias) * 0x100000001b3u;
 	for (; *name; name++)
 		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-	h = (h ^ (h >> 32)) & ((1u << VIEW_ALIAS_BITS) - 1);
+	h = (h ^ (h >> 32)) & VIEW_ALIAS_MAX;
 	return h ? h : 1;
 }
 
@@ -85,6 +106,11 @@ void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t p
 	if (!exact && e->kind == VIEW_DIR)
 		p->ino |= alias_of(parent_alias, name) << VIEW_ALIAS_SHIFT;
 	attr_stat(s, e, &p->attr);
+	if (events_outstanding(s->events, e)) {
+		if (e->kind == VIEW_FILE)
+			p->ino |= VIEW_INTERIM;
+		return; /* nothing of it is to be kept */
+	}
 	p->attr_timeout = attr_timeout(s, e, p->ino);
 	p->entry_timeout = exact ? KEEP : 0;
 }

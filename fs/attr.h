@@ -25,6 +25,10 @@ double attr_timeout(const struct server *s, const struct view_entry *e, fuse_ino
 void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t parent,
 		const char *name, struct fuse_entry_param *p);
 
+/* What the helper is told of a name that it is to replace or remove, and of what takes its place. */
+void attr_old(const struct server *s, const struct event_old *old, struct fuse_entry_param *p);
+void attr_new(const struct server *s, const struct view_entry *e, struct fuse_entry_param *p);
+
 /* The extended attribute as a string; false when there is none.  out holds ATTR_XATTR_SIZE. */
 bool attr_xattr(const struct server *s, const struct view_entry *e, const char *name, char *out);
 /* Their names, each with its NUL; returns the bytes used of ATTR_XATTR_SIZE. */

@@ -20,7 +20,7 @@
 
 #include "err.h"
 
-#define HANDOVER_VERSION 1 /* of struct mount_config, struct control, struct shared and messages */
+#define HANDOVER_VERSION 2 /* of struct mount_config, struct control, struct shared and messages */
 
 enum role { ROLE_START, ROLE_KEEPER, ROLE_SERVER, ROLE_HELPER };
 
@@ -30,6 +30,7 @@ enum handover_fd {
 	HANDOVER_SHARED,     /* struct shared: of server and keeper */
 	HANDOVER_CONTROL,    /* struct control: of keeper and helper, never the server's */
 	HANDOVER_FUSE,	     /* of the mount */
+	HANDOVER_PRIVATE,    /* mountpoint_mounted.private_fd; never the server's */
 	HANDOVER_BUNDLE,     /* opened by the keeper, read by the server only */
 	HANDOVER_KEEPER,     /* the channel between keeper and server: the keeper's end, */
 	HANDOVER_SERVER,     /* and the server's; both live as long as the mount */
@@ -54,8 +55,9 @@ struct mount_config {
 
 struct control {
 	uint32_t version;
-	_Atomic bool stopping; /* deliberately: nothing is started again */
-	_Atomic bool ready;    /* has answered once */
+	_Atomic bool stopping;	   /* deliberately: nothing is started again */
+	_Atomic bool ready;	   /* has answered once */
+	_Atomic uint64_t mount_id; /* mountpoint_mounted.id */
 	_Atomic uint32_t server_restarts, keeper_restarts, helper_restarts, upgrades;
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "events.h"
 #include "log.h"
 #include "notify.h"
 
@@ -70,45 +72,62 @@ static void keeper_ended(struct child *keeper, struct handover *h, const struct 
 	find_keeper(keeper, h, c, false);
 }
 
-static void do_message(const struct handover *h)
+/* ---- messages ---- */
+
+struct errands {
+	const struct handover *h;
+	const struct mount_config *c;
+};
+
+/* False: the channel is of no use any more. */
+static bool do_message(const struct errands *er)
 {
 	_Alignas(
 		struct helper_message) char buf[sizeof(struct helper_message) + HELPER_MESSAGE_MAX];
 	const struct helper_message *m = (const void *)buf;
-	int channel = h->fd[HANDOVER_EVENTS_IN];
-	ssize_t n = recv(channel, buf, sizeof(buf), MSG_DONTWAIT | MSG_PEEK);
+	int channel = er->h->fd[HANDOVER_EVENTS_IN];
+	ssize_t n = recv(channel, buf, sizeof(buf), MSG_PEEK);
 
 	if (n < 0)
-		return;
-	if (n >= (ssize_t)sizeof(*m) && m->version == HANDOVER_VERSION && m->type == HELPER_FORGET)
-		notify_do(h->fd[HANDOVER_FUSE], buf, (size_t)n);
-	if (recv(channel, buf, sizeof(buf), MSG_DONTWAIT) < 0)
-		log_say(LOGGED_DEBUG, "helper: %s", strerror(errno));
+		return errno == EINTR;
+	if (n >= (ssize_t)sizeof(*m) && m->version == HANDOVER_VERSION) {
+		if (m->type == HELPER_FORGET)
+			notify_do(er->h->fd[HANDOVER_FUSE], buf, (size_t)n);
+		else if (m->type == HELPER_EVENT)
+			events_do(er->h->fd[HANDOVER_PRIVATE], er->c->mountpoint, buf, (size_t)n);
+	}
+	return recv(channel, buf, sizeof(buf), MSG_DONTWAIT) >= 0;
+}
+
+static void *run_errands(void *arg)
+{
+	while (do_message(arg))
+		;
+	log_say(LOGGED_DEBUG, "helper: %s", strerror(errno));
+	return NULL;
 }
 
 int helper_run(struct handover *h, const struct mount_config *c)
 {
+	struct errands errands = {h, c};
 	struct child keeper = {.pidfd = -1};
 	struct control *control;
+	pthread_t thread;
 	int64_t started;
 	int status;
 
 	if (handover_map_control(h->fd[HANDOVER_CONTROL], &control) < 0 ||
-	    handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER, false) < 0)
+	    handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER, false) < 0 ||
+	    pthread_create(&thread, NULL, run_errands, &errands) != 0)
 		return EXIT_FAILURE;
 	find_keeper(&keeper, h, c, true);
 	for (;;) {
-		struct pollfd p[2] = {
-			{.fd = keeper.pidfd, .events = POLLIN},
-			{.fd = h->fd[HANDOVER_EVENTS_IN], .events = POLLIN},
-		};
+		struct pollfd p = {.fd = keeper.pidfd, .events = POLLIN};
 
 		if (keeper.pid <= 0)
 			start_keeper(&keeper, h, c);
-		if (poll(p, 2, keeper.pid > 0 ? -1 : SOON_MS) < 0 && errno != EINTR)
+		if (poll(&p, 1, keeper.pid > 0 ? -1 : SOON_MS) < 0 && errno != EINTR)
 			return EXIT_FAILURE;
-		if (p[1].revents & POLLIN)
-			do_message(h);
 		child_look(&keeper);
 		started = keeper.since;
 		if (child_take_end(&keeper, &status))

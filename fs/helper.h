@@ -3,7 +3,8 @@
  * helper - the process beside the keeper: starts it again when it ends.  Privileged, without keys.
  *
  * It also stands at the end of a channel from the server, for what the server may not do itself
- * (struct helper_message): one message, one thing to be done in the mount.
+ * (struct helper_message): one message, one thing to be done in the mount.  A thread of its own does
+ * that: it may have to wait for a server that the keeper must be there to start.
  */
 #ifndef HELPER_H
 #define HELPER_H
@@ -21,6 +22,7 @@ struct helper_message {
 #define HELPER_MESSAGE_MAX 4096
 enum helper_type {
 	HELPER_FORGET = 1, /* notify.h */
+	HELPER_EVENT,	   /* events.h */
 };
 
 /* Returns the exit status. */

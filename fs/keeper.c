@@ -40,6 +40,7 @@ struct keeper {
 	const struct shared *shared;
 	struct child server, next, helper;
 	int signal_fd, fuse_watch; /* epoll: readable once when the mount has work */
+	int mountinfo;
 	/* Is the server at work? */
 	bool looking;
 	int64_t look_at, stuck_since;
@@ -114,6 +115,26 @@ int keeper_open_bundle(const char *path)
 	return -1;
 }
 
+/* ---- starting ---- */
+
+static void start_server(struct keeper *k)
+{
+	k->server_at = 0;
+	child_start(&k->server, k->h, handover_for_server, k->h->fd[HANDOVER_EXE], ROLE_SERVER,
+		    k->c->mountpoint);
+	if (k->server.pid <= 0)
+		k->server_at = now_ms() + RESTART_MS;
+}
+
+static void start_helper(struct keeper *k)
+{
+	k->helper_at = 0;
+	child_start(&k->helper, k->h, handover_for_helper, k->h->fd[HANDOVER_EXE], ROLE_HELPER,
+		    k->c->mountpoint);
+	if (k->helper.pid <= 0)
+		k->helper_at = now_ms() + RESTART_MS;
+}
+
 /* ---- the mount ---- */
 
 /* Unmounted or aborted: nobody will ask again. */
@@ -184,39 +205,41 @@ static void look(struct keeper *k, int64_t now)
 	}
 }
 
+/*
+ * Unmounted by hand: the private mount must not keep alive what nobody sees.  Where it was bound to, in
+ * a container, it goes on.
+ */
+static void look_at_mounts(struct keeper *k)
+{
+	int *private = &k->h->fd[HANDOVER_PRIVATE];
+
+	if (*private < 0 || !k->control->mount_id ||
+	    mountpoint_is_there(k->mountinfo, k->control->mount_id))
+		return;
+	log_say(LOGGED_INFO, "%s: unmounted by somebody else", k->c->mountpoint);
+	close(*private);
+	*private = -1;
+	child_kill(&k->helper); /* it has the other end */
+	start_helper(k);
+}
+
 static bool mount_it(struct keeper *k)
 {
 	const struct message m = {.type = MESSAGE_FUSE};
-	int fd;
+	struct mountpoint_mounted mounted;
 
-	if (!mountpoint_mount(k->mount, &fd))
+	if (!mountpoint_mount(k->mount, &mounted))
 		return false;
 	k->mount = NULL;
-	k->h->fd[HANDOVER_FUSE] = handover_keep(fd);
+	k->h->fd[HANDOVER_FUSE] = handover_keep(mounted.fuse_fd);
+	k->h->fd[HANDOVER_PRIVATE] = handover_keep(mounted.private_fd);
+	k->control->mount_id = mounted.id;
 	manager_keep(k->c->mountpoint, k->h);
 	wait_for_work(k);
 	return message_send(k->h->fd[HANDOVER_KEEPER], &m, k->h->fd[HANDOVER_FUSE]);
 }
 
-/* ---- starting ---- */
-
-static void start_server(struct keeper *k)
-{
-	k->server_at = 0;
-	child_start(&k->server, k->h, handover_for_server, k->h->fd[HANDOVER_EXE], ROLE_SERVER,
-		    k->c->mountpoint);
-	if (k->server.pid <= 0)
-		k->server_at = now_ms() + RESTART_MS;
-}
-
-static void start_helper(struct keeper *k)
-{
-	k->helper_at = 0;
-	child_start(&k->helper, k->h, handover_for_helper, k->h->fd[HANDOVER_EXE], ROLE_HELPER,
-		    k->c->mountpoint);
-	if (k->helper.pid <= 0)
-		k->helper_at = now_ms() + RESTART_MS;
-}
+/* ---- starting again ---- */
 
 /* When the next restart may be: now, unless it keeps dying. */
 static int64_t pay(struct keeper *k, const char *what)
@@ -516,16 +539,17 @@ static void keep_time(struct keeper *k)
 static void run(struct keeper *k)
 {
 	while (!k->end) {
-		struct pollfd p[6] = {
+		struct pollfd p[7] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_KEEPER], .events = POLLIN},
 			{.fd = k->fuse_watch, .events = POLLIN},
 			{.fd = k->server.pidfd, .events = POLLIN},
 			{.fd = k->next.pidfd, .events = POLLIN},
 			{.fd = k->helper.pidfd, .events = POLLIN},
+			{.fd = k->mountinfo, .events = POLLPRI}, /* proc(5): a change */
 		};
 
-		if (poll(p, 6, patience(k)) < 0 && errno != EINTR) {
+		if (poll(p, 7, patience(k)) < 0 && errno != EINTR) {
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
 			finish(k, EXIT_FAILURE);
 		}
@@ -535,6 +559,8 @@ static void run(struct keeper *k)
 			hear(k);
 		if (p[2].revents)
 			take_work(k);
+		if (p[6].revents && !k->end)
+			look_at_mounts(k);
 		if (!k->end)
 			reap(k);
 		if (!k->end)
@@ -553,6 +579,7 @@ static bool set_up(struct keeper *k)
 	waited_signals(&set);
 	k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	k->fuse_watch = epoll_create1(EPOLL_CLOEXEC);
+	k->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	p = mmap(NULL, sizeof(*k->shared), PROT_READ, MAP_SHARED, h->fd[HANDOVER_SHARED], 0);
 	k->shared = p == MAP_FAILED ? NULL : p;
 	return k->signal_fd >= 0 && k->fuse_watch >= 0 && k->shared &&
@@ -608,10 +635,12 @@ static void take_down(struct keeper *k)
 	if (k->h->fd[HANDOVER_FUSE] >= 0 && !is_over(k))
 		mountpoint_unmount(k->c->mountpoint);
 	manager_forget();
+	if (k->h->fd[HANDOVER_PRIVATE] >= 0)
+		close(k->h->fd[HANDOVER_PRIVATE]);
+	child_kill(&k->helper);
 	if (k->server.pid > 0 && message_send(k->h->fd[HANDOVER_KEEPER], &stop, -1))
 		child_wait(&k->server, STOP_MS);
 	child_kill(&k->server);
-	child_kill(&k->helper);
 	if (k->control->ready)
 		log_say(LOGGED_INFO, "%s: unmounted", k->c->mountpoint);
 }

@@ -136,7 +136,8 @@ static int build(struct load *l, struct snapshot *const snapshots[SCOPE_LEVELS],
 		struct keyring *ring = l->bundle->rings[i];
 		struct adding a = {v, scope_level(&ring->scope)};
 
-		view_set_commit(v, a.level, snapshots[i]->commit.time, snapshots[i]->commit.epoch);
+		view_set_commit(v, a.level, snapshots[i]->commit.time, snapshots[i]->commit.epoch,
+				snapshots[i]->commit.id);
 		r = snapshot_each(l->backend, ring, snapshots[i], add_record, &a);
 		if (r < 0)
 			return r;
@@ -184,6 +185,26 @@ int load_view(struct load *l, struct view **out, struct load_error *e)
 		}
 	}
 	return r;
+}
+
+int load_earlier(struct load *l, const uint8_t ids[SCOPE_LEVELS][HASH_SIZE], struct view **out)
+{
+	struct snapshot *all[SCOPE_LEVELS] = {0};
+	int r = 0;
+
+	*out = NULL;
+	for (size_t i = 0; i < l->bundle->n && r == 0; i++) {
+		struct keyring *ring = l->bundle->rings[i];
+
+		r = snapshot_at(l->backend, ring, ids[scope_level(&ring->scope)], &all[i]);
+		if (r == 0)
+			r = snapshot_load(l->backend, ring, all[i], l->accepted[i]);
+	}
+	if (r == 0)
+		r = build(l, all, out);
+	for (size_t i = 0; i < l->bundle->n; i++)
+		snapshot_close(all[i]);
+	return r == ERR_NOMEM ? r : 0;
 }
 
 int load_store_floors(struct load *l, struct load_error *e)

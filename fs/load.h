@@ -30,6 +30,12 @@ void load_close(struct load *l); /* NULL is fine */
 /* *out is a new view, or NULL when nothing changed since the last one.  On error fills *e. */
 WUR int load_view(struct load *l, struct view **out, struct load_error *e);
 
+/*
+ * What a predecessor showed, by its commits (view_commit_id of each level).  Only to be compared with:
+ * where one of them cannot be read any more, or not with these keys, *out is NULL.
+ */
+WUR int load_earlier(struct load *l, const uint8_t ids[SCOPE_LEVELS][HASH_SIZE], struct view **out);
+
 /* The next load_view builds a view even when nothing changed. */
 void load_again(struct load *l);
 

@@ -18,7 +18,8 @@
 
 #include "log.h"
 
-#define TYPE "fuse.secretfs"
+#define SUBTYPE "secretfs"
+#define TYPE "fuse." SUBTYPE
 #define FUSE_CONF "/etc/fuse.conf"
 #define HELPER "fusermount3"
 
@@ -207,33 +208,94 @@ static bool open_device(int *fd)
 	return false;
 }
 
-static bool mount_as_root(const struct mountpoint_options *o, int *fuse_fd)
+static bool refuse_mount(const char *path)
 {
-	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
-	char data[128];
-	int fd;
-
-	if (!open_device(&fd))
-		return false;
-	if (o->noatime)
-		flags |= MS_NOATIME;
-	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=%u,group_id=%u%s", fd, getuid(),
-		 getgid(), o->allow_other ? ",allow_other" : "");
-	if (mount(o->source, o->path, TYPE, flags, data) == 0) {
-		*fuse_fd = fd;
-		return true;
-	}
 	if (errno == EPERM)
 		log_say(LOGGED_ERROR,
 			"%s: mounting is not permitted; a container needs --cap-add SYS_ADMIN",
-			o->path);
+			path);
 	else if (errno == ENODEV)
 		log_say(LOGGED_ERROR, "%s: this kernel knows no FUSE; load it with: modprobe fuse",
-			o->path);
+			path);
+	else if (errno == ENOSYS)
+		log_say(LOGGED_ERROR, "%s: this kernel is too old; Linux 5.12 is needed", path);
 	else
-		log_say(LOGGED_ERROR, "%s: mount: %s", o->path, strerror(errno));
-	close(fd);
+		log_say(LOGGED_ERROR, "%s: mount: %s", path, strerror(errno));
 	return false;
+}
+
+/* The file system; -1 and errno. */
+static int make_filesystem(const struct mountpoint_options *o, int fuse_fd)
+{
+	int fs = fsopen("fuse", FSOPEN_CLOEXEC), e;
+	char fd[16], uid[16], gid[16];
+	const char *const options[][2] = {
+		{"source", o->source}, {"subtype", SUBTYPE}, {"fd", fd},
+		{"rootmode", "40000"}, {"user_id", uid},     {"group_id", gid},
+	};
+	bool ok = fs >= 0;
+
+	snprintf(fd, sizeof(fd), "%d", fuse_fd);
+	snprintf(uid, sizeof(uid), "%u", getuid());
+	snprintf(gid, sizeof(gid), "%u", getgid());
+	for (size_t i = 0; ok && i < sizeof(options) / sizeof(options[0]); i++)
+		ok = fsconfig(fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0) == 0;
+	if (ok && o->allow_other)
+		ok = fsconfig(fs, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) == 0;
+	if (ok && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		return fs;
+	e = errno;
+	if (fs >= 0)
+		close(fs);
+	errno = e;
+	return -1;
+}
+
+/* Read-only from the first moment, and in every place it propagates to. */
+static bool attach(const struct mountpoint_options *o, int fs, struct mountpoint_mounted *out)
+{
+	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+	int mnt = fsmount(fs, FSMOUNT_CLOEXEC,
+			  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				  MOUNT_ATTR_NOEXEC | (o->noatime ? MOUNT_ATTR_NOATIME : 0));
+	struct statx st = {0};
+
+	if (mnt < 0)
+		return refuse_mount(o->path);
+	if (move_mount(mnt, "", AT_FDCWD, o->path, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+		refuse_mount(o->path);
+		close(mnt);
+		return false;
+	}
+	/* Nothing answers yet: of the server nothing may be asked here. */
+	if (statx(mnt, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) == 0 &&
+	    (st.stx_mask & STATX_MNT_ID))
+		out->id = st.stx_mnt_id;
+	out->private_fd = open_tree(mnt, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (out->private_fd < 0 ||
+	    mount_setattr(out->private_fd, "", AT_EMPTY_PATH, &writable, sizeof(writable)) != 0)
+		log_say(LOGGED_WARNING, "%s: watchers will not hear of changes: %s", o->path,
+			strerror(errno));
+	close(mnt);
+	return true;
+}
+
+static bool mount_as_root(const struct mountpoint_options *o, struct mountpoint_mounted *out)
+{
+	int fd, fs;
+	bool ok;
+
+	if (!open_device(&fd))
+		return false;
+	fs = make_filesystem(o, fd);
+	ok = fs >= 0 ? attach(o, fs, out) : refuse_mount(o->path);
+	if (fs >= 0)
+		close(fs);
+	if (ok)
+		out->fuse_fd = fd;
+	else
+		close(fd);
+	return ok;
 }
 
 /* ---- everyone else ---- */
@@ -293,13 +355,17 @@ static bool run_helper(char *const argv[], int socket, int *status)
 	return true;
 }
 
-static bool mount_as_user(const struct mountpoint_options *o, int *fuse_fd)
+/*
+ * Not read-only, which would hold for the file system and not only for the mount: watchers hear of
+ * changes that are made through it.  Who tries to change something gets the same answer.
+ */
+static bool mount_as_user(const struct mountpoint_options *o, struct mountpoint_mounted *out)
 {
 	char helper[] = HELPER, dash_o[] = "-o", end[] = "--", number[16];
 	char *options, *path = strdup(o->path);
 	int pair[2], status = -1, fd = -1;
 
-	if (!path || asprintf(&options, "ro,nosuid,nodev,noexec%s,subtype=secretfs,fsname=%s%s",
+	if (!path || asprintf(&options, "nosuid,nodev,noexec%s,subtype=secretfs,fsname=%s%s",
 			      o->noatime ? ",noatime" : "", o->source,
 			      o->allow_other ? ",allow_other" : "") < 0) {
 		free(path);
@@ -322,13 +388,34 @@ static bool mount_as_user(const struct mountpoint_options *o, int *fuse_fd)
 		return refuse(o->path,
 			      "fusermount3 did not mount it (what it says stands above); the "
 			      "directory must be yours and /dev/fuse accessible");
-	*fuse_fd = fd;
+	out->fuse_fd = fd;
 	return true;
 }
 
-bool mountpoint_mount(const struct mountpoint_options *o, int *fuse_fd)
+bool mountpoint_mount(const struct mountpoint_options *o, struct mountpoint_mounted *out)
 {
-	return geteuid() == 0 ? mount_as_root(o, fuse_fd) : mount_as_user(o, fuse_fd);
+	*out = (struct mountpoint_mounted){.fuse_fd = -1, .private_fd = -1};
+	return geteuid() == 0 ? mount_as_root(o, out) : mount_as_user(o, out);
+}
+
+bool mountpoint_is_there(int mountinfo, uint64_t id)
+{
+	int copy = dup(mountinfo);
+	FILE *f = copy >= 0 ? fdopen(copy, "re") : NULL;
+	char *line = NULL;
+	bool there = !f;
+	size_t cap = 0;
+
+	if (!f && copy >= 0)
+		close(copy);
+	if (f)
+		rewind(f);
+	while (!there && getline(&line, &cap, f) > 0)
+		there = strtoull(line, NULL, 10) == id;
+	free(line);
+	if (f)
+		fclose(f);
+	return there;
 }
 
 void mountpoint_unmount(const char *path)

@@ -10,6 +10,7 @@
 #define MOUNTPOINT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct mountpoint_options {
 	const char *path;   /* absolute */
@@ -25,8 +26,19 @@ bool mountpoint_check(const struct mountpoint_options *o);
 /* May this process mount with allow_other? */
 bool mountpoint_may_allow_other(void);
 
-/* Mount and return the /dev/fuse descriptor.  Nothing answers until it is served. */
-bool mountpoint_mount(const struct mountpoint_options *o, int *fuse_fd);
+struct mountpoint_mounted {
+	int fuse_fd;
+	/* The mount that nobody sees, and that is not read-only as the one people see is: changes that
+	 * are made in it are heard by watchers everywhere.  -1: none, people's own mount serves. */
+	int private_fd;
+	uint64_t id; /* of the mount that people see (proc(5), mountinfo); 0: not known */
+};
+
+/* Mount.  Nothing answers until it is served. */
+bool mountpoint_mount(const struct mountpoint_options *o, struct mountpoint_mounted *out);
+
+/* Is the mount with that id still there?  Reads all of mountinfo, an open /proc/self/mountinfo. */
+bool mountpoint_is_there(int mountinfo, uint64_t id);
 
 /* Is what is on top at path one of ours?  Its device, as /proc has it.  Asks the mount nothing. */
 #define MOUNTPOINT_DEVICE 24

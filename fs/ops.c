@@ -47,12 +47,44 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 /* ---- names and attributes ---- */
 
+/* By the helper, about what it was asked to do (events.h).  True when it is answered. */
+static bool lookup_for_event(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct server *s = server_of(req);
+	const struct view_entry *e;
+	struct fuse_entry_param p;
+	struct event_old old;
+
+	switch (events_lookup(s->events, s->view, fuse_req_ctx(req)->pid, parent, name, &e, &old)) {
+	case EVENT_USUAL:
+		return false;
+	case EVENT_NOTHING:
+		fuse_reply_err(req, ENOENT);
+		server_told(s);
+		return true;
+	case EVENT_OLD:
+		attr_old(s, &old, &p);
+		break;
+	case EVENT_NEW:
+		attr_new(s, e, &p);
+		break;
+	}
+	fuse_reply_entry(req, &p);
+	return true;
+}
+
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	const struct view_entry *dir = current(req, parent), *e;
 	struct server *s = server_of(req);
+	const struct view_entry *dir, *e;
 	struct fuse_entry_param p;
 
+	if (!events_settled(s->events)) {
+		server_refresh(s);
+		if (lookup_for_event(req, parent, name))
+			return;
+	}
+	dir = current(req, parent);
 	if (!dir)
 		return;
 	if (dir->kind != VIEW_DIR) {
@@ -85,8 +117,9 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		return;
 	attr_stat(s, e, &st);
 	/* Who still has an older version open sees its size: mmap and sendfile go by it. */
-	if (e->kind == VIEW_FILE && st.st_ino != ino && file_size(s->files, ino, &len)) {
-		st.st_ino = ino;
+	if (e->kind == VIEW_FILE && !view_is_current(s->view, e, ino) &&
+	    file_size(s->files, ino & ~VIEW_INTERIM, &len)) {
+		st.st_ino = ino & ~VIEW_INTERIM;
 		st.st_size = (off_t)len;
 	}
 	fuse_reply_attr(req, &st, attr_timeout(s, e, ino));
@@ -275,12 +308,12 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		err = EISDIR;
 	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
 		err = EROFS;
-	else if (ino != view_node(s->view, e) &&
+	else if (!view_is_current(s->view, e, ino) &&
 		 retry_first(s->shared, ino, fuse_req_ctx(req)->pid))
 		err = ESTALE;
 	else
 		err = open_file(req, e, &fi->fh);
-	if (!err && ino == view_node(s->view, e))
+	if (!err && view_is_current(s->view, e, ino))
 		retry_done(s->shared, ino, fuse_req_ctx(req)->pid);
 	if (err) {
 		fuse_reply_err(req, err);
@@ -334,7 +367,8 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	uint64_t node = file_release(s->files, ino, fi->fh);
 	struct notify_list pages = {0};
 
-	if (node && !cached_has(s->cached, node) && notify_add_pages(&pages, node) == 0)
+	if (node && !cached_has(s->cached, node) && notify_add_pages(&pages, node) == 0 &&
+	    notify_add_pages(&pages, node | VIEW_INTERIM) == 0)
 		notify_send(s->notify, &pages);
 	fuse_reply_err(req, 0);
 }
@@ -526,7 +560,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	reply_bytes(req, names, attr_xattr_list(server_of(req), e, names), size);
 }
 
-/* ---- changes ---- */
+/* ---- changes: by the helper, what has happened in the store already (events.h); by others, none ---- */
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		       struct fuse_file_info *fi)
@@ -543,14 +577,26 @@ static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	(void)parent, (void)name, (void)mode;
-	fuse_reply_err(req, EROFS);
+	struct server *s = server_of(req);
+	const struct view_entry *e;
+	struct fuse_entry_param p;
+
+	(void)mode;
+	e = events_mkdir(s->events, s->view, fuse_req_ctx(req)->pid, parent, name);
+	if (e) {
+		attr_new(s, e, &p);
+		fuse_reply_entry(req, &p);
+	} else {
+		fuse_reply_err(req, EROFS);
+	}
 }
 
 static void op_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	(void)parent, (void)name;
-	fuse_reply_err(req, EROFS);
+	struct server *s = server_of(req);
+	bool ours = events_remove(s->events, s->view, fuse_req_ctx(req)->pid, parent, name);
+
+	fuse_reply_err(req, ours ? 0 : EROFS);
 }
 
 static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
@@ -562,8 +608,11 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
 		      const char *newname, unsigned flags)
 {
-	(void)parent, (void)name, (void)newparent, (void)newname, (void)flags;
-	fuse_reply_err(req, EROFS);
+	struct server *s = server_of(req);
+	bool ours = !flags && events_rename(s->events, s->view, fuse_req_ctx(req)->pid, parent,
+					    name, newparent, newname);
+
+	fuse_reply_err(req, ours ? 0 : EROFS);
 }
 
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)

@@ -58,7 +58,7 @@ void reload_news_free(struct reload_news *n)
 		view_unref(n->view);
 		rules_unref(n->rules);
 		free(n->attrs);
-		notify_list_free(&n->later);
+		event_list_free(&n->changes);
 		free(n);
 		n = next;
 	}
@@ -66,6 +66,7 @@ void reload_news_free(struct reload_news *n)
 
 struct collecting {
 	struct reload_news *news;
+	const struct view *old, *new;
 	size_t cap;
 	bool failed;
 };
@@ -89,11 +90,11 @@ static void collect_attr(void *arg, uint64_t ino)
 	n->attrs[n->nattrs++] = ino;
 }
 
-static void collect_entry(void *arg, uint64_t parent, const char *name)
+static void collect_entry(void *arg, const struct view_entry *was, const struct view_entry *is)
 {
 	struct collecting *c = arg;
 
-	c->failed |= notify_add_entry(&c->news->later, parent, name) < 0;
+	c->failed |= events_note(&c->news->changes, c->old, was, c->new, is) < 0;
 }
 
 /* Files whose owner or mode the new rules change. */
@@ -119,7 +120,7 @@ static void collect_ownership(struct collecting *c, const struct view *v, const 
 static int publish(struct reload *r, struct view *view, struct rules *rules)
 {
 	struct reload_news *n = calloc(1, sizeof(*n));
-	struct collecting c = {.news = n};
+	struct collecting c = {.news = n, .old = r->view, .new = view};
 	const struct view_changes changes = {collect_entry, collect_attr, &c};
 	uint64_t one = 1;
 

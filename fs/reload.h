@@ -10,6 +10,7 @@
 #ifndef RELOAD_H
 #define RELOAD_H
 
+#include "events.h"
 #include "load.h"
 #include "notify.h"
 #include "rules.h"
@@ -34,11 +35,9 @@ struct reload_news { /* in the order they came about; the receiver takes all ove
 	struct reload_news *next;
 	struct view *view;   /* NULL: as before */
 	struct rules *rules; /* NULL: as before */
-	/* To be forgotten by the kernel once this is adopted: attributes at once, the rest when it
-	 * may be. */
-	uint64_t *attrs;
+	uint64_t *attrs;     /* node ids: to be forgotten by the kernel once this is adopted */
 	size_t nattrs;
-	struct notify_list later;
+	struct event_list changes;
 };
 
 /* Borrows what options point to; takes references of the view and rules that are served first. */

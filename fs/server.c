@@ -9,17 +9,34 @@
 #include "log.h"
 #include "name.h"
 
-int server_start(struct server *s, int helper, const struct reload_options *o)
-{
-	int r = notify_start(helper, &s->notify);
+/* ---- news ---- */
 
-	if (r == 0)
-		r = reload_start(o, s->view, s->rules, &s->reload);
-	return r;
+/* A successor begins where this is. */
+static void remember_told(struct server *s)
+{
+	for (int l = 0; l < SCOPE_LEVELS; l++)
+		memcpy(s->shared->told[l], view_commit_id(s->view, (enum scope_level)l), HASH_SIZE);
+}
+
+void server_told(struct server *s)
+{
+	if (events_settled(s->events))
+		remember_told(s);
+}
+
+/* Not before it is adopted: an answer from the old view would be remembered again. */
+static void forget(struct server *s, uint64_t node, struct notify_list *pages)
+{
+	notify_attr_now(s->se, node);
+	notify_attr_now(s->se, node | VIEW_INTERIM);
+	if (cached_has(s->cached, node) && notify_add_pages(pages, node) == 0)
+		cached_forget(s->cached, node);
 }
 
 static void adopt(struct server *s, struct reload_news *n)
 {
+	struct notify_list pages = {0};
+
 	if (n->view) {
 		view_unref(s->view);
 		s->view = n->view;
@@ -31,14 +48,11 @@ static void adopt(struct server *s, struct reload_news *n)
 		s->rules = n->rules;
 		n->rules = NULL;
 	}
-	/* Not before: an answer from the old view would be remembered again. */
-	for (size_t i = 0; i < n->nattrs; i++) {
-		notify_attr_now(s->se, n->attrs[i]);
-		if (cached_has(s->cached, n->attrs[i]) &&
-		    notify_add_pages(&n->later, n->attrs[i]) == 0)
-			cached_forget(s->cached, n->attrs[i]);
-	}
-	notify_send(s->notify, &n->later);
+	for (size_t i = 0; i < n->nattrs; i++)
+		forget(s, n->attrs[i], &pages);
+	notify_send(s->notify, &pages);
+	events_add(s->events, &n->changes, s->view);
+	server_told(s);
 	/* From now on no successor knows what the kernel was told, and when. */
 	memset(s->shared->served, 0xff, HASH_SIZE);
 }
@@ -52,14 +66,88 @@ void server_refresh(struct server *s)
 	reload_news_free(news);
 }
 
+/* ---- beginning ---- */
+
+struct catching_up {
+	struct event_list changes;
+	const struct view *old, *new;
+	struct notify_list *attrs;
+	bool failed;
+};
+
+static void note_change(void *arg, const struct view_entry *was, const struct view_entry *is)
+{
+	struct catching_up *c = arg;
+
+	c->failed |= events_note(&c->changes, c->old, was, c->new, is) < 0;
+}
+
+static void note_attr(void *arg, uint64_t node)
+{
+	struct catching_up *c = arg;
+
+	c->failed |= notify_add_attr(c->attrs, node) < 0 ||
+		     notify_add_attr(c->attrs, node | VIEW_INTERIM) < 0;
+}
+
+/* What was committed while nobody served, or its events were not all out. */
+static void catch_up(struct server *s)
+{
+	struct notify_list attrs = {0};
+	struct catching_up c = {.new = s->view, .attrs = &attrs};
+	const struct view_changes changes = {note_change, note_attr, &c};
+	VIEW_CLEANUP struct view *old = NULL;
+
+	if (sodium_is_zero(s->shared->told[0], sizeof(s->shared->told)))
+		return;
+	for (int l = 0; l < SCOPE_LEVELS; l++)
+		c.failed |= memcmp(s->shared->told[l], view_commit_id(s->view, (enum scope_level)l),
+				   HASH_SIZE) != 0;
+	if (!c.failed)
+		return;
+	c.failed = false;
+	if (load_earlier(s->load, s->shared->told, &old) < 0 || !old)
+		return;
+	c.old = old;
+	view_diff(old, s->view, &changes);
+	if (c.failed)
+		event_list_free(&c.changes);
+	events_add(s->events, &c.changes, s->view);
+	notify_send(s->notify, &attrs);
+}
+
+int server_start(struct server *s, int helper, const struct reload_options *o)
+{
+	int r = notify_start(helper, &s->notify);
+
+	if (r == 0)
+		r = events_open(helper, &s->events);
+	if (r < 0)
+		return r;
+	catch_up(s);
+	server_told(s);
+	return reload_start(o, s->view, s->rules, &s->reload);
+}
+
+/* ---- time ---- */
+
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int server_tick(struct server *s)
 {
-	struct notify_list pages = {0};
-	int log = log_flush(), cached = cached_expire(s->cached, &pages);
+	bool settled = events_settled(s->events);
+	struct notify_list list = {0};
+	int ms = log_flush();
 
-	if (pages.first)
-		notify_send(s->notify, &pages);
-	return cached < 0 || (log >= 0 && log < cached) ? log : cached;
+	ms = sooner(ms, cached_expire(s->cached, &list));
+	ms = sooner(ms, events_expire(s->events, s->view, &list));
+	notify_send(s->notify, &list);
+	if (!settled)
+		server_told(s);
+	return ms;
 }
 
 const struct scope *server_scope(const struct server *s, uint8_t level)
@@ -117,14 +205,11 @@ void server_succeed(struct server *s)
 	uint8_t now[HASH_SIZE];
 
 	digest(s, now);
-	if (sodium_memcmp(now, s->shared->served, HASH_SIZE) == 0)
-		return;
-	if (sodium_is_zero(s->shared->served, HASH_SIZE)) {
+	if (sodium_is_zero(s->shared->served, HASH_SIZE))
 		memcpy(s->shared->served, now, HASH_SIZE);
-		return;
-	}
-	for (uint32_t i = 0; i < view_count(s->view); i++)
-		if (notify_add_attr(&forget, view_node(s->view, view_at(s->view, i))) < 0)
-			break;
+	else if (sodium_memcmp(now, s->shared->served, HASH_SIZE) != 0)
+		for (uint32_t i = 0; i < view_count(s->view); i++)
+			if (notify_add_attr(&forget, view_node(s->view, view_at(s->view, i))) < 0)
+				break;
 	notify_send(s->notify, &forget);
 }

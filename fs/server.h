@@ -11,6 +11,7 @@
 
 #include "bundle.h"
 #include "cached.h"
+#include "events.h"
 #include "file.h"
 #include "listing.h"
 #include "load.h"
@@ -36,15 +37,20 @@ struct server {
 	struct fuse_session *se; /* owned by session.c */
 	struct reload *reload;
 	struct notify *notify;
+	struct events *events;
 	struct shared *shared;
 	bool again; /* the request is one that a predecessor left */
 };
 
-/* Start the threads beside the serving one; s->se is set, helper is the channel to it. */
+/* Let watchers hear what changed since a predecessor, and start the threads beside the serving one;
+ * s->se and s->shared are set, helper is the channel to it. */
 WUR int server_start(struct server *s, int helper, const struct reload_options *o);
 
 /* Take up what has been committed so far (reload_settle).  Before every answer that depends on it. */
 void server_refresh(struct server *s);
+
+/* Remember for a successor that watchers have heard of everything, if they have. */
+void server_told(struct server *s);
 
 /* Do what is due by time.  Milliseconds until there is more, or -1. */
 int server_tick(struct server *s);

@@ -22,6 +22,7 @@
 
 #include "name.h"
 #include "page.h"
+#include "scope.h"
 
 #define SHARED_SLOT_SIZE 16384
 #define SHARED_INIT_SIZE 512
@@ -63,6 +64,7 @@ struct shared {
 	uint32_t next_retry, retrying; /* retrying: at least as many rows are in use; 0: none */
 	uint64_t kept[SHARED_KEPT]; /* inodes with pages in the page cache, by -o cache; 0 = free */
 	uint8_t served[HASH_SIZE];  /* what the kernel has been told of (server_digest) */
+	uint8_t told[SCOPE_LEVELS][HASH_SIZE]; /* commits of which watchers have heard everything */
 	_Alignas(4096) uint8_t slot[SHARED_SLOT_SIZE];
 	uint32_t handles_high, versions_high; /* rows behind were never used */
 	struct shared_handle handles[SHARED_HANDLES];

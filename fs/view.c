@@ -26,6 +26,7 @@ struct view {
 	uint32_t nfiles, files_cap;
 	struct range levels[SCOPE_LEVELS];
 	uint64_t commit_time[SCOPE_LEVELS], commit_epoch[SCOPE_LEVELS];
+	uint8_t commit_id[SCOPE_LEVELS][HASH_SIZE];
 	struct view_entry *entries;
 	uint32_t nentries, entries_cap, nsecrets;
 	uint32_t *table; /* open addressing: index + 1, 0 = free */
@@ -144,10 +145,12 @@ int view_add(struct view *v, enum scope_level level, const struct record *rec)
 	return 0;
 }
 
-void view_set_commit(struct view *v, enum scope_level level, uint64_t time, uint64_t epoch)
+void view_set_commit(struct view *v, enum scope_level level, uint64_t time, uint64_t epoch,
+		     const uint8_t id[static HASH_SIZE])
 {
 	v->commit_time[level] = time;
 	v->commit_epoch[level] = epoch;
+	memcpy(v->commit_id[level], id, HASH_SIZE);
 }
 
 /* ---- merging ---- */
@@ -436,6 +439,11 @@ uint64_t view_commit_epoch(const struct view *v, enum scope_level level)
 	return v->commit_epoch[level];
 }
 
+const uint8_t *view_commit_id(const struct view *v, enum scope_level level)
+{
+	return v->commit_id[level];
+}
+
 uint64_t view_time(const struct view *v)
 {
 	uint64_t t = 0;
@@ -463,15 +471,19 @@ const struct view_file *view_file_of(const struct view *v, const struct view_ent
 
 uint64_t view_node(const struct view *v, const struct view_entry *e)
 {
-	const uint64_t versions = (1u << VIEW_ALIAS_BITS) - 1;
 	uint64_t version;
 
 	if (e->kind == VIEW_DIR)
 		return e->ino;
 	/* Never 0, so that no file has the id of a directory; alike only for versions that many
 	 * commits apart. */
-	version = 1 + (view_file_of(v, e)->set_epoch * SCOPE_LEVELS + e->level) % versions;
+	version = 1 + (view_file_of(v, e)->set_epoch * SCOPE_LEVELS + e->level) % VIEW_ALIAS_MAX;
 	return e->ino | version << VIEW_ALIAS_SHIFT;
+}
+
+bool view_is_current(const struct view *v, const struct view_entry *e, uint64_t node)
+{
+	return (node & ~VIEW_INTERIM) == view_node(v, e);
 }
 
 const struct view_entry *view_by_ino(const struct view *v, uint64_t ino)
@@ -574,17 +586,28 @@ static bool same_file(const struct view *a, const struct view_entry *ea, const s
 	       memcmp(fa->id, fb->id, HASH_SIZE) == 0;
 }
 
+static bool same_entry(const struct view *a, const struct view_entry *ea, const struct view *b,
+		       const struct view_entry *eb)
+{
+	return ea && eb && same_spelling(a, ea, b, eb);
+}
+
 void view_diff(const struct view *old, const struct view *new, const struct view_changes *c)
 {
-	for (uint32_t i = 1; i < old->nentries; i++) {
+	for (uint32_t i = old->nentries; i-- > 1;) {
 		const struct view_entry *was = &old->entries[i], *is = view_by_ino(new, was->ino);
-		char base[NAME_SIZE];
 
-		if (!is || view_node(new, is) != view_node(old, was) ||
-		    !same_spelling(old, was, new, is))
-			c->entry_gone(c->arg, old->entries[was->parent].ino,
-				      view_base(old, was, base));
+		if (!same_entry(old, was, new, is))
+			c->entry_changed(c->arg, was, NULL);
 		if (was->kind == VIEW_FILE && (!is || !same_file(old, was, new, is)))
 			c->attr_changed(c->arg, view_node(old, was));
+	}
+	for (uint32_t i = 1; i < new->nentries; i++) {
+		const struct view_entry *is = &new->entries[i], *was = view_by_ino(old, is->ino);
+
+		if (!same_entry(old, was, new, is))
+			c->entry_changed(c->arg, NULL, is);
+		else if (view_node(old, was) != view_node(new, is))
+			c->entry_changed(c->arg, was, is);
 	}
 }

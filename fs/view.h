@@ -13,7 +13,8 @@
  * Node ids are a keyed hash of the kind and the folded path: the same name has the same id in
  * every view of the mount and after a restart.  The upper VIEW_ALIAS_BITS are free: the kernel is
  * given a file's version in them (view_node), so that each version has an inode of its own, as after
- * a rename over the name, with a page cache and a size of its own.
+ * a rename over the name, with a page cache and a size of its own.  A version has a second node id,
+ * with VIEW_INTERIM, for those who come before the rename is made (events.h).
  */
 #ifndef VIEW_H
 #define VIEW_H
@@ -31,7 +32,9 @@
 #define VIEW_ALIAS_BITS 16
 #define VIEW_ALIAS_SHIFT (64 - VIEW_ALIAS_BITS)
 #define VIEW_INO_MASK (UINT64_MAX >> VIEW_ALIAS_BITS)
-#define VIEW_KEY_SIZE 16 /* of crypto_shorthash */
+#define VIEW_INTERIM (UINT64_C(1) << 63)
+#define VIEW_ALIAS_MAX ((1u << (VIEW_ALIAS_BITS - 1)) - 1) /* VIEW_INTERIM is not of it */
+#define VIEW_KEY_SIZE 16				   /* of crypto_shorthash */
 
 /* The newest version of one record. */
 struct view_file {
@@ -69,7 +72,8 @@ struct view;
 WUR int view_new(const uint8_t key[static VIEW_KEY_SIZE], struct view **out);
 WUR int view_add(struct view *v, enum scope_level level, const struct record *rec);
 /* The scope's newest commit: when and which. */
-void view_set_commit(struct view *v, enum scope_level level, uint64_t time, uint64_t epoch);
+void view_set_commit(struct view *v, enum scope_level level, uint64_t time, uint64_t epoch,
+		     const uint8_t id[static HASH_SIZE]);
 /* Merges.  ERR_AUTH when more names collide in their node ids than chance allows. */
 WUR int view_finish(struct view *v);
 
@@ -82,6 +86,8 @@ uint32_t view_count(const struct view *v);
 uint32_t view_secrets(const struct view *v);
 uint64_t view_commit_time(const struct view *v, enum scope_level level); /* ns */
 uint64_t view_commit_epoch(const struct view *v, enum scope_level level);
+/* HASH_SIZE bytes, zeros where there is no such scope; borrowed. */
+const uint8_t *view_commit_id(const struct view *v, enum scope_level level);
 uint64_t view_time(const struct view *v); /* ns: the newest commit's of all scopes */
 
 const struct view_entry *view_at(const struct view *v, uint32_t index);
@@ -90,6 +96,9 @@ const struct view_file *view_file_of(const struct view *v, const struct view_ent
 
 /* The node id for the kernel: a directory's ino, or a file's with its version in the upper bits. */
 uint64_t view_node(const struct view *v, const struct view_entry *e);
+
+/* Is this node id e's current one, or its interim one? */
+bool view_is_current(const struct view *v, const struct view_entry *e, uint64_t node);
 
 /* By node id, upper bits ignored, so that an old version's leads to the current one; NULL. */
 const struct view_entry *view_by_ino(const struct view *v, uint64_t ino);
@@ -108,12 +117,13 @@ const char *view_path(const struct view *v, const struct view_entry *e, char *ou
 const char *view_base(const struct view *v, const struct view_entry *e, char *out);
 
 /*
- * What the kernel may know of old that is wrong in new: entry_gone for a name (base: as old spelled
- * it) that vanished, or is another inode or spelled another way now; attr_changed for a node id of
- * old whose attributes changed.
+ * How old becomes new, in an order in which it could be done by unlinking, renaming and making
+ * directories: what is gone (children first), then what is replaced or new (parents first).  was is
+ * NULL for what is new, is for what is gone; another spelling is both.  attr_changed: for a node id
+ * of old whose attributes changed.
  */
 struct view_changes {
-	void (*entry_gone)(void *arg, uint64_t parent_ino, const char *base);
+	void (*entry_changed)(void *arg, const struct view_entry *was, const struct view_entry *is);
 	void (*attr_changed)(void *arg, uint64_t node);
 	void *arg;
 };

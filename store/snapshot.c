@@ -26,26 +26,43 @@ void snapshot_close(struct snapshot *s)
 	free(s);
 }
 
-int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floor,
-		  struct snapshot **out)
+int snapshot_at(struct backend *b, struct keyring *k, const uint8_t id[static HASH_SIZE],
+		struct snapshot **out)
 {
 	SNAPSHOT_CLEANUP struct snapshot *s = calloc(1, sizeof(*s));
-	uint8_t id[HASH_SIZE];
 	int r;
 
 	if (!s)
 		return ERR_NOMEM;
-	/* Durable: a floor will be made of what is read here, and a power cut must not undo it. */
-	r = ref_get(b, k, BACKEND_DURABLE, id, &s->ref);
-	if (r == 0)
-		r = commit_get(b, k, id, &s->commit);
-	if (r == 0 && floor)
-		r = floor_check(b, k, floor, &s->commit);
-	if (r < 0)
+	if ((r = commit_get(b, k, id, &s->commit)) < 0)
 		return r;
 	s->pages = calloc(s->commit.npages ? s->commit.npages : 1, sizeof(struct page *));
 	if (!s->pages)
 		return ERR_NOMEM;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floor,
+		  struct snapshot **out)
+{
+	SNAPSHOT_CLEANUP struct snapshot *s = NULL;
+	struct blob ref = {0};
+	uint8_t id[HASH_SIZE];
+	int r;
+
+	/* Durable: a floor will be made of what is read here, and a power cut must not undo it. */
+	r = ref_get(b, k, BACKEND_DURABLE, id, &ref);
+	if (r == 0)
+		r = snapshot_at(b, k, id, &s);
+	if (r == 0 && floor)
+		r = floor_check(b, k, floor, &s->commit);
+	if (r < 0) {
+		blob_free(&ref);
+		return r;
+	}
+	s->ref = ref;
 	*out = s;
 	s = NULL;
 	return 0;

@@ -27,6 +27,9 @@ struct snapshot {
  */
 WUR int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floor,
 		      struct snapshot **out);
+/* As of an older commit, by its id.  Verified like any, but nothing says that it was ever the newest. */
+WUR int snapshot_at(struct backend *b, struct keyring *k, const uint8_t id[static HASH_SIZE],
+		    struct snapshot **out);
 void snapshot_close(struct snapshot *s); /* NULL is fine */
 
 /* Page i, loaded on first use; borrowed from the snapshot. */

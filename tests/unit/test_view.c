@@ -339,18 +339,27 @@ static void kind_is_part_of_the_node_id(void **state)
 }
 
 struct diff {
-	char gone[512], changed[512];
-	const struct view *old;
+	char entries[512], changed[512];
+	const struct view *old, *new;
 };
 
-static void on_gone(void *arg, uint64_t parent, const char *base)
+static void on_entry(void *arg, const struct view_entry *was, const struct view_entry *is)
 {
 	struct diff *d = arg;
+	size_t at = strlen(d->entries);
 	char path[NAME_SIZE];
 
-	view_path(d->old, view_by_ino(d->old, parent), path);
-	snprintf(d->gone + strlen(d->gone), sizeof(d->gone) - strlen(d->gone), "[%s]%s ", path,
-		 base);
+	if (is)
+		view_path(d->new, is, path);
+	else
+		view_path(d->old, was, path);
+	if (was && is)
+		assert_int_not_equal(view_node(d->old, was), view_node(d->new, is));
+	snprintf(d->entries + at, sizeof(d->entries) - at, "%s%s ",
+		 was && is ? "="
+		 : is	   ? "+"
+			   : "-",
+		 path);
 }
 
 static void on_changed(void *arg, uint64_t ino)
@@ -392,8 +401,8 @@ static void versions_have_node_ids_of_their_own(void **state)
 static void differences(void **state)
 {
 	struct view *a = start(), *b = start();
-	struct diff d = {.old = a};
-	const struct view_changes c = {on_gone, on_changed, &d};
+	struct diff d = {.old = a, .new = b};
+	const struct view_changes c = {on_entry, on_changed, &d};
 
 	(void)state;
 	add(a, ORG, "g/deleted", 1);
@@ -409,8 +418,11 @@ static void differences(void **state)
 	add(b, ORG, "updated", 8);
 	finish(b);
 	view_diff(a, b, &c);
-	assert_string_equal(d.gone, "[]g [g]deleted []kind []spelled []updated ");
-	assert_string_equal(d.changed, "g/deleted kind updated ");
+	/* Children before their directory when they go, after it when they come. */
+	assert_string_equal(
+		d.entries,
+		"-spelled -kind -g/deleted -g +kind +kind/below +new +Spelled =updated ");
+	assert_string_equal(d.changed, "updated kind g/deleted ");
 	view_unref(a);
 	view_unref(b);
 }

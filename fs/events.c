@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: ISC */
+#include "events.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "helper.h"
+#include "log.h"
+#include "name.h"
+
+#define BUCKETS 4096u /* a power of two */
+#define GIVE_UP_MS 3000
+#define FULL_MS 5 /* until there may be room in the channel */
+#define TOKEN_SIZE 16
+#define TOKEN_STR (2 * TOKEN_SIZE + 1)
+#define STAGING_SIZE (TOKEN_STR + 2)
+
+enum event_kind { EVENT_PUT, EVENT_UNLINK, EVENT_MKDIR, EVENT_RMDIR };
+
+struct event {
+	struct event *next, *chain;
+	uint64_t ino;	   /* of the name, without a version */
+	uint64_t old_node; /* 0: nothing was there */
+	uint64_t old_len;
+	uint8_t kind;
+	bool linked; /* in the table: interim node ids are given out */
+	char path[];
+};
+
+struct events {
+	int helper;
+	struct event *first, *last;
+	struct event *table[BUCKETS]; /* of those that put something, by ino */
+	/* The first one, once it has been sent. */
+	bool sent, done;
+	int64_t sent_at; /* ms */
+	char token[TOKEN_STR];
+	pid_t pid; /* who announced itself with it; 0: nobody yet */
+	bool mute; /* said that nobody makes events */
+};
+
+/* HELPER_EVENT */
+struct event_order {
+	struct helper_message head;
+	uint32_t kind;
+	char token[TOKEN_STR];
+	char path[NAME_SIZE];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Names that begin so are never a secret's (store/name.h). */
+static void name_with(char out[static STAGING_SIZE], const char *token, const char *what)
+{
+	snprintf(out, STAGING_SIZE, ".%s%s", token, what);
+}
+#define STAGING "" /* the file that is renamed */
+#define BEGIN "b"  /* looked up at the root: it is me */
+#define FINISH "f" /* and at the end, whatever came of it */
+
+/* ---- lists ---- */
+
+static void append(struct event **first, struct event **last, struct event *e)
+{
+	*(*last ? &(*last)->next : first) = e;
+	*last = e;
+}
+
+int events_note(struct event_list *l, const struct view *old, const struct view_entry *was,
+		const struct view *new, const struct view_entry *is)
+{
+	const struct view *v = is ? new : old;
+	const struct view_entry *named = is ? is : was;
+	struct event *e = calloc(1, sizeof(*e) + named->path_len + 1u);
+
+	if (!e)
+		return ERR_NOMEM;
+	view_path(v, named, e->path);
+	e->ino = named->ino;
+	if (was) {
+		e->old_node = view_node(old, was);
+		e->old_len = was->kind == VIEW_FILE ? view_file_of(old, was)->len : 0;
+	}
+	if (named->kind == VIEW_DIR)
+		e->kind = is ? EVENT_MKDIR : EVENT_RMDIR;
+	else
+		e->kind = is ? EVENT_PUT : EVENT_UNLINK;
+	append(&l->first, &l->last, e);
+	return 0;
+}
+
+void event_list_free(struct event_list *l)
+{
+	while (l->first) {
+		struct event *e = l->first;
+
+		l->first = e->next;
+		free(e);
+	}
+	l->last = NULL;
+}
+
+/* ---- the table ---- */
+
+static struct event **slot_of(struct events *ev, uint64_t ino)
+{
+	struct event **p = &ev->table[ino & (BUCKETS - 1)];
+
+	while (*p && (*p)->ino != ino)
+		p = &(*p)->chain;
+	return p;
+}
+
+static void unlink_from_table(struct events *ev, struct event *e)
+{
+	struct event **p = slot_of(ev, e->ino);
+
+	if (!e->linked)
+		return;
+	e->linked = false;
+	if (*p == e)
+		*p = e->chain;
+}
+
+bool events_outstanding(const struct events *ev, const struct view_entry *e)
+{
+	const struct event *p;
+
+	if (!ev->first)
+		return false;
+	p = ev->table[e->ino & (BUCKETS - 1)];
+	while (p && p->ino != e->ino)
+		p = p->chain;
+	return p;
+}
+
+bool events_settled(const struct events *ev)
+{
+	return !ev->first;
+}
+
+/* ---- the queue ---- */
+
+int events_open(int helper, struct events **out)
+{
+	struct events *ev = calloc(1, sizeof(*ev));
+
+	if (!ev)
+		return ERR_NOMEM;
+	ev->helper = helper;
+	*out = ev;
+	return 0;
+}
+
+static void drop_first(struct events *ev)
+{
+	struct event *e = ev->first;
+
+	unlink_from_table(ev, e);
+	ev->first = e->next;
+	if (!ev->first)
+		ev->last = NULL;
+	ev->sent = ev->done = false;
+	ev->pid = 0;
+	free(e);
+}
+
+/* Gone again, or another kind of thing, before its turn came. */
+static bool is_void(const struct event *e, const struct view *v)
+{
+	return (e->kind == EVENT_PUT || e->kind == EVENT_MKDIR) && !view_by_ino(v, e->ino);
+}
+
+static void send_first(struct events *ev, const struct view *v)
+{
+	struct event_order o = {
+		.head = {HANDOVER_VERSION, HELPER_EVENT, sizeof(o) - sizeof(o.head)},
+	};
+	uint8_t token[TOKEN_SIZE];
+
+	while (ev->first && !ev->sent && is_void(ev->first, v))
+		drop_first(ev);
+	if (!ev->first || ev->sent)
+		return;
+	if (!ev->sent_at)
+		ev->sent_at = now_ms();
+	randombytes_buf(token, sizeof(token));
+	sodium_bin2hex(ev->token, sizeof(ev->token), token, sizeof(token));
+	o.kind = ev->first->kind;
+	memcpy(o.token, ev->token, sizeof(o.token));
+	snprintf(o.path, sizeof(o.path), "%s", ev->first->path);
+	if (send(ev->helper, &o, sizeof(o), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return; /* full; events_expire tries again */
+	ev->sent = true;
+	ev->sent_at = now_ms();
+}
+
+/* A second change of a name whose first one is still to be sent is the same change. */
+static bool is_known(struct events *ev, const struct event *e)
+{
+	const struct event *known = *slot_of(ev, e->ino);
+
+	return known && e->old_node && !(ev->sent && known == ev->first);
+}
+
+void events_add(struct events *ev, struct event_list *l, const struct view *v)
+{
+	while (l->first) {
+		struct event *e = l->first, **slot;
+
+		l->first = e->next;
+		e->next = NULL;
+		if (e->kind == EVENT_PUT && is_known(ev, e)) {
+			free(e);
+			continue;
+		}
+		append(&ev->first, &ev->last, e);
+		if (e->kind != EVENT_PUT && e->kind != EVENT_MKDIR)
+			continue;
+		slot = slot_of(ev, e->ino);
+		if (*slot)
+			unlink_from_table(ev, *slot);
+		slot = slot_of(ev, e->ino);
+		e->chain = *slot;
+		*slot = e;
+		e->linked = true;
+	}
+	l->last = NULL;
+	send_first(ev, v);
+}
+
+static void forget_first(struct events *ev, const struct view *v, struct notify_list *forget)
+{
+	const struct event *e = ev->first;
+	const char *slash = strrchr(e->path, '/');
+	char dir[NAME_SIZE] = "";
+	const struct view_entry *parent;
+
+	if (slash)
+		memcpy(dir, e->path, (size_t)(slash - e->path));
+	parent = view_find(v, dir);
+	if (parent && parent->kind == VIEW_DIR &&
+	    notify_add_entry(forget, parent->ino, slash ? slash + 1 : e->path) < 0)
+		log_say(LOGGED_DEBUG, "out of memory");
+	drop_first(ev);
+}
+
+int events_expire(struct events *ev, const struct view *v, struct notify_list *forget)
+{
+	int64_t due;
+
+	if (!ev->first)
+		return -1;
+	if (!ev->sent)
+		send_first(ev, v);
+	if (!ev->first)
+		return -1;
+	due = ev->sent_at + GIVE_UP_MS - now_ms();
+	if (due > 0)
+		return !ev->sent && due > FULL_MS ? FULL_MS : (int)due;
+	if (!ev->mute)
+		log_say(LOGGED_WARNING,
+			"nobody tells watchers of changes: the helper does not answer");
+	ev->mute = true;
+	while (ev->first)
+		forget_first(ev, v, forget);
+	ev->sent_at = 0;
+	return -1;
+}
+
+/* ---- what the helper does, as the server sees it ---- */
+
+/* Path of a directory by its node id; of one that is about to go, too. */
+static bool path_of(const struct events *ev, const struct view *v, uint64_t node,
+		    char out[static NAME_SIZE])
+{
+	const struct view_entry *dir = view_by_ino(v, node);
+
+	if (dir) {
+		view_path(v, dir, out);
+		return dir->kind == VIEW_DIR;
+	}
+	for (const struct event *e = ev->first; e; e = e->next)
+		if (e->kind == EVENT_RMDIR && e->ino == node) {
+			snprintf(out, NAME_SIZE, "%s", e->path);
+			return true;
+		}
+	return false;
+}
+
+static bool join(const struct events *ev, const struct view *v, uint64_t parent, const char *name,
+		 char out[static NAME_SIZE])
+{
+	size_t len;
+
+	if (!path_of(ev, v, parent, out))
+		return false;
+	len = strlen(out);
+	if (len + 1 + strlen(name) >= NAME_SIZE)
+		return false;
+	if (len)
+		out[len++] = '/';
+	memcpy(out + len, name, strlen(name) + 1);
+	return true;
+}
+
+/* Is it the name that the operation is about? */
+static bool is_target(const struct events *ev, const struct view *v, uint64_t parent,
+		      const char *name)
+{
+	char path[NAME_SIZE];
+
+	return join(ev, v, parent, name, path) && strcmp(path, ev->first->path) == 0;
+}
+
+/* Is it the staging name, beside the target? */
+static bool is_staging(const struct events *ev, const struct view *v, uint64_t parent,
+		       const char *name)
+{
+	const char *slash = strrchr(ev->first->path, '/');
+	char expected[STAGING_SIZE], dir[NAME_SIZE];
+	size_t len = slash ? (size_t)(slash - ev->first->path) : 0;
+
+	name_with(expected, ev->token, STAGING);
+	return strcmp(name, expected) == 0 && path_of(ev, v, parent, dir) && strlen(dir) == len &&
+	       memcmp(dir, ev->first->path, len) == 0;
+}
+
+static bool is_helper(const struct events *ev, pid_t pid)
+{
+	return ev->sent && ev->pid && ev->pid == pid;
+}
+
+static enum event_lookup old_of(const struct event *e, struct event_old *old)
+{
+	*old = (struct event_old){e->old_node, e->old_len, e->kind == EVENT_RMDIR};
+	return e->old_node ? EVENT_OLD : EVENT_NOTHING;
+}
+
+/* True when that was all the name was for. */
+static bool announced(struct events *ev, const struct view *v, pid_t pid, const char *name)
+{
+	char begin[STAGING_SIZE], finish[STAGING_SIZE];
+
+	name_with(begin, ev->token, BEGIN);
+	name_with(finish, ev->token, FINISH);
+	if (strcmp(name, begin) == 0) {
+		ev->pid = pid;
+	} else if (strcmp(name, finish) == 0) {
+		ev->mute = false;
+		ev->sent_at = 0;
+		drop_first(ev);
+		send_first(ev, v);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+enum event_lookup events_lookup(struct events *ev, const struct view *v, pid_t pid, uint64_t parent,
+				const char *name, const struct view_entry **e,
+				struct event_old *old)
+{
+	const struct event *op = ev->first;
+	char path[NAME_SIZE];
+
+	if (!ev->sent)
+		return EVENT_USUAL;
+	if (parent == VIEW_ROOT_INO && announced(ev, v, pid, name))
+		return EVENT_NOTHING;
+	if (!is_helper(ev, pid) || ev->done)
+		return EVENT_USUAL;
+	if (is_staging(ev, v, parent, name)) {
+		*e = op->kind == EVENT_PUT ? view_by_ino(v, op->ino) : NULL;
+		return *e ? EVENT_NEW : EVENT_NOTHING;
+	}
+	if (is_target(ev, v, parent, name))
+		return old_of(op, old);
+	/* A directory on the way that is to go after this. */
+	if (!join(ev, v, parent, name, path))
+		return EVENT_USUAL;
+	for (op = op->next; op; op = op->next)
+		if (op->kind == EVENT_RMDIR && strcmp(op->path, path) == 0)
+			return old_of(op, old);
+	return EVENT_USUAL;
+}
+
+static void is_done(struct events *ev)
+{
+	unlink_from_table(ev, ev->first);
+	ev->done = true;
+}
+
+bool events_rename(struct events *ev, const struct view *v, pid_t pid, uint64_t parent,
+		   const char *name, uint64_t new_parent, const char *new_name)
+{
+	if (!is_helper(ev, pid) || ev->done || ev->first->kind != EVENT_PUT ||
+	    !is_staging(ev, v, parent, name) || !is_target(ev, v, new_parent, new_name))
+		return false;
+	is_done(ev);
+	return true;
+}
+
+bool events_remove(struct events *ev, const struct view *v, pid_t pid, uint64_t parent,
+		   const char *name)
+{
+	if (!is_helper(ev, pid) || ev->done ||
+	    (ev->first->kind != EVENT_UNLINK && ev->first->kind != EVENT_RMDIR) ||
+	    !is_target(ev, v, parent, name))
+		return false;
+	is_done(ev);
+	return true;
+}
+
+const struct view_entry *events_mkdir(struct events *ev, const struct view *v, pid_t pid,
+				      uint64_t parent, const char *name)
+{
+	const struct view_entry *dir;
+
+	if (!is_helper(ev, pid) || ev->done || ev->first->kind != EVENT_MKDIR ||
+	    !is_target(ev, v, parent, name))
+		return NULL;
+	dir = view_by_ino(v, ev->first->ino);
+	if (dir)
+		is_done(ev);
+	return dir;
+}
+
+/* ---- the helper ---- */
+
+static int open_below(int root, const char *path)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static void look_up(int root, const char *token, const char *what)
+{
+	char name[STAGING_SIZE];
+	struct stat st;
+
+	name_with(name, token, what);
+	(void)!fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW);
+}
+
+static int operate(int dir, const char *name, const struct event_order *o)
+{
+	char staging[STAGING_SIZE];
+
+	name_with(staging, o->token, STAGING);
+	switch ((enum event_kind)o->kind) {
+	case EVENT_PUT:
+		return renameat(dir, staging, dir, name);
+	case EVENT_UNLINK:
+		return unlinkat(dir, name, 0);
+	case EVENT_MKDIR:
+		return mkdirat(dir, name, 0555);
+	case EVENT_RMDIR:
+		return unlinkat(dir, name, AT_REMOVEDIR);
+	}
+	errno = EINVAL;
+	return -1;
+}
+
+static void make_event(int root, const struct event_order *o)
+{
+	const char *slash = strrchr(o->path, '/'), *name = slash ? slash + 1 : o->path;
+	char path[NAME_SIZE] = ".";
+	int dir;
+
+	if (slash) {
+		memcpy(path, o->path, (size_t)(slash - o->path));
+		path[slash - o->path] = '\0';
+	}
+	look_up(root, o->token, BEGIN);
+	dir = open_below(root, path);
+	/* What is gone meanwhile needs no event. */
+	if (dir < 0 || operate(dir, name, o) != 0)
+		log_say(LOGGED_DEBUG, "no event for a name: %s", strerror(errno));
+	if (dir >= 0)
+		close(dir);
+	look_up(root, o->token, FINISH);
+}
+
+void events_do(int root, const char *mountpoint, const void *message, size_t len)
+{
+	struct event_order o;
+	int own = -1;
+
+	if (len != sizeof(o))
+		return;
+	memcpy(&o, message, sizeof(o));
+	o.token[sizeof(o.token) - 1] = '\0';
+	o.path[sizeof(o.path) - 1] = '\0';
+	/* Not kept open: it would be in use, and could not be unmounted. */
+	if (root < 0)
+		root = own = open(mountpoint, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (root >= 0)
+		make_event(root, &o);
+	if (own >= 0)
+		close(own);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * events - lets watchers (inotify, fanotify) hear what changed: the helper makes each change once
+ * more as a real operation in the mount, through a mount of its own that nobody sees.
+ *
+ * New and updated secrets are renamed over their name from a staging name, which is how files are
+ * replaced atomically and what every program that watches knows; deleted ones are unlinked,
+ * directories made and removed.  The view is adopted before the first of them: a reader who comes
+ * because of an event sees all that was committed with it.
+ *
+ * While the operation for a name is outstanding, its old inode is what the helper is told the name
+ * is, since that is the one watched, and everybody else is given the new version by its interim node
+ * id (view.h), which the kernel does not keep: the rename is then between two inodes, or it would be
+ * none.  The helper is known by the staging name, which is drawn for each operation and told to
+ * nobody else; whoever else tries to change something gets EROFS.
+ *
+ * Operations go one after the other.  One that is not done in time, as without a helper, is given up
+ * with all that wait behind it: nobody hears of those, and every open is right all the same.
+ *
+ * Belongs to the serving thread; lists of changes may be made elsewhere.
+ */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "notify.h"
+#include "view.h"
+
+struct events;
+struct event;
+
+struct event_list { /* changes, in order; zeroed = empty */
+	struct event *first, *last;
+};
+
+/* What view_diff reports of an entry, added to a list.  ERR_NOMEM. */
+WUR int events_note(struct event_list *l, const struct view *old, const struct view_entry *was,
+		    const struct view *new, const struct view_entry *is);
+void event_list_free(struct event_list *l);
+
+/* helper: the channel to it. */
+WUR int events_open(int helper, struct events **out);
+
+/* v is served now, and these are its changes; takes them over. */
+void events_add(struct events *ev, struct event_list *l, const struct view *v);
+/* Is everything out? */
+bool events_settled(const struct events *ev);
+/* Does e's name wait for its operation?  Then its node id is the interim one, and not to be kept. */
+bool events_outstanding(const struct events *ev, const struct view_entry *e);
+/* Give up what takes too long: adds what the kernel must forget instead.  Milliseconds until there
+ * may be more, or -1. */
+int events_expire(struct events *ev, const struct view *v, struct notify_list *forget);
+
+/* What is answered to a LOOKUP by the helper. */
+enum event_lookup {
+	EVENT_USUAL,   /* nothing special; the same as everybody */
+	EVENT_NOTHING, /* ENOENT */
+	EVENT_NEW,     /* *e: the version that is to take the name's place */
+	EVENT_OLD,     /* *old: what is to go */
+};
+struct event_old {
+	uint64_t node;
+	uint64_t len; /* bytes; 0 for a directory */
+	bool dir;
+};
+/* Whether or not it is the helper who asks. */
+enum event_lookup events_lookup(struct events *ev, const struct view *v, pid_t pid, uint64_t parent,
+				const char *name, const struct view_entry **e,
+				struct event_old *old);
+
+/* Is this the helper, doing what it was asked to?  It is done then, as far as the server goes. */
+bool events_rename(struct events *ev, const struct view *v, pid_t pid, uint64_t parent,
+		   const char *name, uint64_t new_parent, const char *new_name);
+bool events_remove(struct events *ev, const struct view *v, pid_t pid, uint64_t parent,
+		   const char *name);
+/* The directory, or NULL. */
+const struct view_entry *events_mkdir(struct events *ev, const struct view *v, pid_t pid,
+				      uint64_t parent, const char *name);
+
+/* Of the helper: do what a message (HELPER_EVENT) says.  root: the private mount; -1: by way of
+ * mountpoint. */
+void events_do(int root, const char *mountpoint, const void *message, size_t len);
+
+#endif
