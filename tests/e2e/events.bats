@@ -5,6 +5,7 @@
 # container, get the events of an atomic replace for every update.
 
 # shellcheck disable=SC2154 # dir and repo are set by helper.bash
+# shellcheck disable=SC2030,SC2031 # each test has its own watchers
 
 load helper
 load docker
@@ -129,7 +130,7 @@ DELETE group" || fail "$(changes dir)"
 	# reads all four as soon as one has changed
 	inotifywait -m -q -e moved_to --format %f "$mnt" 3>&- 4>&- |
 		while read -r name; do
-			[[ $name != .* ]] && echo "$(cat "$mnt"/{A,B,C,D} | tr -d '\n')" >>"$dir/logs/seen"
+			[[ $name == .* ]] || { cat "$mnt"/{A,B,C,D} | tr -d "\n"; echo; } >>"$dir/logs/seen"
 		done &
 	watchers+=($!)
 	wait_for 10 pgrep -f "inotifywait .*$mnt" >/dev/null
