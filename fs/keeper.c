@@ -223,6 +223,12 @@ static void look_at_mounts(struct keeper *k)
 	start_helper(k);
 }
 
+static void remember_mounted(struct keeper *k, const struct mountpoint_mounted *mounted)
+{
+	k->h->fd[HANDOVER_PRIVATE] = handover_keep(mounted->private_fd);
+	k->control->mount_id = mounted->id;
+}
+
 static bool mount_it(struct keeper *k)
 {
 	const struct message m = {.type = MESSAGE_FUSE};
@@ -232,8 +238,7 @@ static bool mount_it(struct keeper *k)
 		return false;
 	k->mount = NULL;
 	k->h->fd[HANDOVER_FUSE] = handover_keep(mounted.fuse_fd);
-	k->h->fd[HANDOVER_PRIVATE] = handover_keep(mounted.private_fd);
-	k->control->mount_id = mounted.id;
+	remember_mounted(k, &mounted);
 	manager_keep(k->c->mountpoint, k->h);
 	wait_for_work(k);
 	return message_send(k->h->fd[HANDOVER_KEEPER], &m, k->h->fd[HANDOVER_FUSE]);
@@ -590,6 +595,10 @@ static bool set_up(struct keeper *k)
 /* The mount is older than all its processes: the service manager has kept it. */
 static void go_on(struct keeper *k)
 {
+	struct mountpoint_mounted mounted;
+
+	mountpoint_find(k->c->mountpoint, &mounted);
+	remember_mounted(k, &mounted);
 	log_open(&(struct log_options){
 		.syslog = k->c->log_syslog, .json = k->c->log_json, .debug = k->c->debug});
 	log_say(LOGGED_WARNING, "%s: its processes were killed: it goes on from what they left",

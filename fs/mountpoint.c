@@ -251,14 +251,40 @@ static int make_filesystem(const struct mountpoint_options *o, int fuse_fd)
 	return -1;
 }
 
+/* mnt: its root.  Of the server nothing may be asked here: it may not answer yet. */
+static void find_mounted(int mnt, const char *path, struct mountpoint_mounted *out)
+{
+	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+	struct statx st = {0};
+
+	if (statx(mnt, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) == 0 &&
+	    (st.stx_mask & STATX_MNT_ID))
+		out->id = st.stx_mnt_id;
+	out->private_fd = open_tree(mnt, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (out->private_fd < 0 || mount_setattr(out->private_fd, "", AT_EMPTY_PATH, &writable,
+						 sizeof(writable)) != 0)
+		log_say(LOGGED_WARNING, "%s: watchers will not hear of changes: %s", path,
+			strerror(errno));
+}
+
+void mountpoint_find(const char *path, struct mountpoint_mounted *out)
+{
+	int mnt = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	*out = (struct mountpoint_mounted){.fuse_fd = -1, .private_fd = -1};
+	if (mnt < 0)
+		return;
+	if (geteuid() == 0)
+		find_mounted(mnt, path, out);
+	close(mnt);
+}
+
 /* Read-only from the first moment, and in every place it propagates to. */
 static bool attach(const struct mountpoint_options *o, int fs, struct mountpoint_mounted *out)
 {
-	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
 	int mnt = fsmount(fs, FSMOUNT_CLOEXEC,
 			  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				  MOUNT_ATTR_NOEXEC | (o->noatime ? MOUNT_ATTR_NOATIME : 0));
-	struct statx st = {0};
 
 	if (mnt < 0)
 		return refuse_mount(o->path);
@@ -267,15 +293,7 @@ static bool attach(const struct mountpoint_options *o, int fs, struct mountpoint
 		close(mnt);
 		return false;
 	}
-	/* Nothing answers yet: of the server nothing may be asked here. */
-	if (statx(mnt, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) == 0 &&
-	    (st.stx_mask & STATX_MNT_ID))
-		out->id = st.stx_mnt_id;
-	out->private_fd = open_tree(mnt, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (out->private_fd < 0 ||
-	    mount_setattr(out->private_fd, "", AT_EMPTY_PATH, &writable, sizeof(writable)) != 0)
-		log_say(LOGGED_WARNING, "%s: watchers will not hear of changes: %s", o->path,
-			strerror(errno));
+	find_mounted(mnt, o->path, out);
 	close(mnt);
 	return true;
 }

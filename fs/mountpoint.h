@@ -37,6 +37,9 @@ struct mountpoint_mounted {
 /* Mount.  Nothing answers until it is served. */
 bool mountpoint_mount(const struct mountpoint_options *o, struct mountpoint_mounted *out);
 
+/* Of what is mounted at path already: all but the descriptor. */
+void mountpoint_find(const char *path, struct mountpoint_mounted *out);
+
 /* Is the mount with that id still there?  Reads all of mountinfo, an open /proc/self/mountinfo. */
 bool mountpoint_is_there(int mountinfo, uint64_t id);
 

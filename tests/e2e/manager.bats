@@ -86,6 +86,7 @@ role() {
 	done
 }
 another() { local now; now=$(role "$1") && [[ -n $now && $now != "$2" ]]; }
+heard() { (($(grep -cx KEY "$dir/events") == $1)); }
 main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 
 @test "all processes killed at once: the next start goes on with the mount, and no reader fails" {
@@ -94,6 +95,9 @@ main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 	same 'secretfs-fuse secretfs-mount secretfs-shared' "$(state stored)"
 	id=$(mount_id)
 	exec 5<"$mnt/KEY"
+	inotifywait -m -q -e moved_to --format %f -o "$dir/events" "$mnt" 3>&- 4>&- 5>&- &
+	readers=($!)
+	wait_for 10 grep -qs '^inotify wd' /proc/$!/fdinfo/*
 	read_on
 	for i in $(seq 15); do
 		kill_all
@@ -107,6 +111,7 @@ main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 	same "$(letters a)" "$(cat <&5)" "what was opened before"
 	exec 5<&-
 	same 'secretfs-fuse secretfs-mount secretfs-shared' "$(state stored)"
+	wait_for 10 heard 3 || fail "a watcher heard $(grep -cx KEY "$dir/events") updates of 3: $(cat "$dir/log")"
 	stop
 }
 
