@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "background.h"
+#include "bundle_watch.h"
 #include "child.h"
 #include "log.h"
 #include "manager.h"
@@ -53,6 +54,7 @@ struct keeper {
 	bool loud; /* said that it keeps dying */
 	bool next_loaded;
 	int next_exe, old_bundle; /* -1: none */
+	struct bundle_watch bundle;
 	bool end;
 	int status;
 };
@@ -351,6 +353,8 @@ static void server_ended(struct keeper *k, int status)
 static void next_ended(struct keeper *k)
 {
 	log_say(LOGGED_ERROR, "the new server did not start; the old one goes on");
+	if (k->old_bundle >= 0)
+		bundle_watch_retry(&k->bundle);
 	drop_next(k);
 }
 
@@ -419,6 +423,18 @@ static void upgrade(struct keeper *k)
 		log_say(LOGGED_ERROR, "%s: %s; no upgrade", k->c->exe, strerror(errno));
 	else
 		replace(k, exe, keeper_open_bundle(k->c->bundle));
+}
+
+static void take_bundle(struct keeper *k)
+{
+	int fd = -1;
+
+	if (bundle_watch_changed(&k->bundle, k->h->fd[HANDOVER_BUNDLE]))
+		fd = keeper_open_bundle(k->c->bundle);
+	if (fd < 0)
+		return;
+	log_say(LOGGED_INFO, "%s: minted anew: it is taken up", k->c->bundle);
+	replace(k, -1, fd);
 }
 
 static void next_has_loaded(struct keeper *k)
@@ -508,12 +524,19 @@ static void sooner(int64_t *at, int64_t when)
 		*at = when;
 }
 
+static bool can_replace(const struct keeper *k)
+{
+	return k->control->ready && k->next.pid <= 0;
+}
+
 static int patience(const struct keeper *k)
 {
 	int64_t at = 0, now = now_ms();
 
 	sooner(&at, k->server_at);
 	sooner(&at, k->helper_at);
+	if (can_replace(k))
+		sooner(&at, k->bundle.due);
 	if (k->looking)
 		sooner(&at, k->look_at);
 	if (k->next.pid > 0)
@@ -533,6 +556,8 @@ static void keep_time(struct keeper *k)
 		start_server(k);
 	if (k->helper_at && now >= k->helper_at)
 		start_helper(k);
+	if (k->bundle.due && now >= k->bundle.due && can_replace(k))
+		take_bundle(k);
 	if (k->looking && now >= k->look_at)
 		look(k, now);
 	if (k->next_loaded && k->server.pid > 0 && now >= k->server.told_at + STOP_MS)
@@ -544,7 +569,7 @@ static void keep_time(struct keeper *k)
 static void run(struct keeper *k)
 {
 	while (!k->end) {
-		struct pollfd p[7] = {
+		struct pollfd p[8] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_KEEPER], .events = POLLIN},
 			{.fd = k->fuse_watch, .events = POLLIN},
@@ -552,9 +577,10 @@ static void run(struct keeper *k)
 			{.fd = k->next.pidfd, .events = POLLIN},
 			{.fd = k->helper.pidfd, .events = POLLIN},
 			{.fd = k->mountinfo, .events = POLLPRI}, /* proc(5): a change */
+			{.fd = k->bundle.fd, .events = POLLIN},
 		};
 
-		if (poll(p, 7, patience(k)) < 0 && errno != EINTR) {
+		if (poll(p, 8, patience(k)) < 0 && errno != EINTR) {
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
 			finish(k, EXIT_FAILURE);
 		}
@@ -566,6 +592,8 @@ static void run(struct keeper *k)
 			take_work(k);
 		if (p[6].revents && !k->end)
 			look_at_mounts(k);
+		if (p[7].revents)
+			bundle_watch_read(&k->bundle);
 		if (!k->end)
 			reap(k);
 		if (!k->end)
@@ -584,6 +612,7 @@ static bool set_up(struct keeper *k)
 	waited_signals(&set);
 	k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	k->fuse_watch = epoll_create1(EPOLL_CLOEXEC);
+	bundle_watch_open(&k->bundle, k->c->bundle);
 	k->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	p = mmap(NULL, sizeof(*k->shared), PROT_READ, MAP_SHARED, h->fd[HANDOVER_SHARED], 0);
 	k->shared = p == MAP_FAILED ? NULL : p;

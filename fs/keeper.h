@@ -3,6 +3,8 @@
  * keeper - the process that holds the mount: mounts, starts server and helper, starts them again
  * when they end, replaces them when told to, takes everything down at the end.
  *
+ * A bundle that is minted anew is taken up as by SIGHUP.
+ *
  * It has no key.  What it reads of the memory it shares with the server are two numbers.
  *
  *	SIGTERM, SIGINT	unmount and end

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+#include "bundle_watch.h"
+
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "handover.h"
+
+#define SETTLE_MS 20   /* after the last event */
+#define AGAIN_MS 2000  /* for a directory to be there */
+#define RETRY_MIN 2000 /* doubles */
+#define RETRY_MAX 3600000
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool watch(struct bundle_watch *w)
+{
+	char *copy = strdup(w->path);
+
+	w->wd = copy ? inotify_add_watch(w->fd, dirname(copy),
+					 IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR |
+						 IN_DELETE_SELF | IN_MOVE_SELF)
+		     : -1;
+	free(copy);
+	return w->wd >= 0;
+}
+
+void bundle_watch_open(struct bundle_watch *w, const char *path)
+{
+	*w = (struct bundle_watch){.path = path, .wd = -1};
+	w->fd = handover_keep(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+	if (w->fd >= 0)
+		w->due = now_ms(); /* it may have changed before this */
+}
+
+/* Its directory is another one, or none. */
+static bool is_gone(const struct inotify_event *e)
+{
+	return e->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF);
+}
+
+static void take(struct bundle_watch *w, const struct inotify_event *e)
+{
+	const char *slash = strrchr(w->path, '/');
+
+	if (e->wd == w->wd && is_gone(e)) {
+		inotify_rm_watch(w->fd, w->wd);
+		w->wd = -1;
+	} else if (!(e->mask & IN_Q_OVERFLOW) &&
+		   (!e->len || strcmp(e->name, slash ? slash + 1 : w->path) != 0)) {
+		return;
+	}
+	w->written |= (e->mask & IN_CLOSE_WRITE) != 0;
+	w->wait = 0;
+	w->due = now_ms() + SETTLE_MS;
+}
+
+void bundle_watch_read(struct bundle_watch *w)
+{
+	_Alignas(struct inotify_event) char buf[4096];
+	ssize_t n;
+
+	while ((n = read(w->fd, buf, sizeof(buf))) > 0)
+		for (char *p = buf; p < buf + n;) {
+			const struct inotify_event *e = (const void *)p;
+
+			take(w, e);
+			p += sizeof(*e) + e->len;
+		}
+}
+
+static bool is_another(const char *path, int taken)
+{
+	struct stat there, mine;
+
+	return lstat(path, &there) == 0 && fstat(taken, &mine) == 0 &&
+	       (there.st_dev != mine.st_dev || there.st_ino != mine.st_ino);
+}
+
+bool bundle_watch_changed(struct bundle_watch *w, int taken)
+{
+	bool written = w->written;
+
+	w->due = 0;
+	w->written = false;
+	if (w->wd < 0 && !watch(w))
+		w->due = now_ms() + AGAIN_MS;
+	return written || is_another(w->path, taken);
+}
+
+void bundle_watch_retry(struct bundle_watch *w)
+{
+	w->wait = w->wait ? 2 * w->wait : RETRY_MIN;
+	if (w->wait > RETRY_MAX)
+		w->wait = RETRY_MAX;
+	w->written = true;
+	w->due = now_ms() + w->wait;
+}
