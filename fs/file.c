@@ -516,6 +516,13 @@ static bool find_unique(const struct files *f, uint64_t unique, uint64_t *handle
 	return false;
 }
 
+bool file_knows(const struct files *f, uint64_t unique)
+{
+	uint64_t handle;
+
+	return find_unique(f, unique, &handle);
+}
+
 /* ---- handles ---- */
 
 int file_open(struct files *f, const struct file_opener *by, const struct sealed_source *src,

@@ -52,6 +52,8 @@ WUR int files_open(struct shared *shared, struct files **out);
 void files_close(struct files *f); /* wipes everything; NULL is fine */
 size_t files_handles(const struct files *f);
 
+/* Has a predecessor opened something for this request? */
+bool file_knows(const struct files *f, uint64_t unique);
 /*
  * Open a version.  0, or the errno for the caller; *store_error is then the error of store/ behind
  * it, or 0.

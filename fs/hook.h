@@ -13,4 +13,7 @@
  * error, or "OK".  False when name is no hook. */
 bool hook_xattr(const char *name, char *out, size_t size);
 
+/* Forget the request that a predecessor left in the slot?  When SECRETFS_TEST_NO_SLOT is set. */
+bool hook_no_slot(void);
+
 #endif

@@ -219,6 +219,7 @@ static bool describe(const struct start *st, struct mount_config *c)
 	c->hang_seconds = st->o.hang_seconds;
 	c->cache_seconds = st->o.cache_seconds;
 	c->no_linger = st->o.no_linger;
+	c->no_resend = st->o.no_resend;
 	c->owner = geteuid();
 	c->drop = c->owner == 0;
 	find_server_user(st->o.user, c);

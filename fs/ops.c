@@ -300,10 +300,12 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct view_entry *e = current(req, ino);
 	struct server *s = server_of(req);
+	bool known;
 	int err;
 
 	if (!e)
 		return;
+	known = s->again && file_knows(s->files, server_unique(s));
 	if (e->kind == VIEW_DIR)
 		err = EISDIR;
 	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
@@ -323,9 +325,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->keep_cache = s->cached && ino == view_node(s->view, e) && cached_use(s->cached, ino);
 	fi->direct_io = !fi->keep_cache;
 	fi->noflush = 1;
-	/* The caller was interrupted, and will not close what it does not know of; or, when this is
-	 * a predecessor's request, it may know already. */
-	if (fuse_reply_open(req, fi) == -ENOENT && !s->again)
+	/* The caller was interrupted, and will not close what it does not know of; or it knows already,
+	 * from a predecessor. */
+	if (fuse_reply_open(req, fi) == -ENOENT && !known)
 		file_release(s->files, e->ino, fi->fh);
 }
 

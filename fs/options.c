@@ -82,6 +82,14 @@ static bool set_cache(struct options *o, const char *name, const char *value)
 	return o->cache_seconds || wrong("is a number of seconds, 1 at least", name);
 }
 
+static bool set_resend(struct options *o, const char *name, const char *value)
+{
+	o->no_resend = value && strcmp(value, "off") == 0;
+	if (!o->no_resend && (!value || strcmp(value, "on") != 0))
+		return wrong("is on or off", name);
+	return true;
+}
+
 /* fstab's own "user" takes no value. */
 static bool set_user(struct options *o, const char *name, const char *value)
 {
@@ -116,6 +124,8 @@ static const struct {
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},
 	{"nolinger", NULL, FIELD(no_linger), true,
 	 "              do not look for the next request, nor move to the reader's processor"},
+	{"resend", set_resend, 0, false,
+	 "=on|off    after a server's death let the kernel send its requests again (on)"},
 	{"nonempty", NULL, FIELD(nonempty), true, "              mount over what is there"},
 	{"noatime", NULL, FIELD(noatime), true, NULL},
 	{"fsname", NULL, FIELD(source), false, "=NAME      what mount(8) shows"},

@@ -18,7 +18,7 @@ struct options {
 	char *bundle, *store, *policy, *state; /* NULL: not given */
 	char *user;			       /* of the server */
 	bool no_state;
-	bool foreground, debug, nonempty, noatime, no_linger;
+	bool foreground, debug, nonempty, noatime, no_linger, no_resend;
 	bool allow_other, no_allow_other; /* asked for, asked not to */
 	bool log_given, log_syslog, log_json;
 	unsigned poll_seconds, hang_seconds;

@@ -240,7 +240,8 @@ static bool wait_for_mount(struct serve *st)
 	struct pollfd p = {.fd = st->h->fd[HANDOVER_SERVER], .events = POLLIN};
 
 	while (st->h->fd[HANDOVER_FUSE] < 0)
-		if ((poll(&p, 1, -1) < 0 && errno != EINTR) || !heard(st))
+		if ((poll(&p, 1, -1) < 0 && errno != EINTR) || !heard(st) ||
+		    ((p.revents & POLLHUP) && st->h->fd[HANDOVER_FUSE] < 0))
 			return false;
 	return true;
 }
@@ -310,6 +311,7 @@ static bool open_session(struct serve *st, struct session_options *o)
 		.channel = st->h->fd[HANDOVER_SERVER],
 		.debug = st->c->debug,
 		.no_linger = st->c->no_linger,
+		.no_resend = st->c->no_resend,
 		.ready = ready,
 		.heard = heard,
 		.arg = st,

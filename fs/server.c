@@ -164,7 +164,7 @@ uint64_t server_unique(const struct server *s)
 {
 	const struct fuse_in_header *in = (const void *)s->shared->slot;
 
-	return in->unique & ~(1ull << 63); /* FUSE_UNIQUE_RESEND */
+	return in->unique & ~SERVER_RESENT;
 }
 
 /* ---- what the kernel was told ---- */

@@ -21,6 +21,9 @@
 #include "shared.h"
 #include "view.h"
 
+/* In the id of a request: the kernel sends it again (FUSE_UNIQUE_RESEND, linux/fuse.h). */
+#define SERVER_RESENT (1ull << 63)
+
 struct fuse_session;
 
 struct server {
@@ -39,7 +42,7 @@ struct server {
 	struct notify *notify;
 	struct events *events;
 	struct shared *shared;
-	bool again; /* the request is one that a predecessor left */
+	bool again; /* the request is one that a predecessor may have begun to answer */
 };
 
 /* Let watchers hear what changed since a predecessor, and start the threads beside the serving one;

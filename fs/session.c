@@ -12,13 +12,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "hook.h"
 #include "linger.h"
 #include "log.h"
 #include "ops.h"
 
 #define TRIES 5
 #define READ_PAGES 256
-#define BURST 512 /* requests, until signals and counted log lines get their turn */
+/* linux/fuse.h of Linux 6.9: a code of notification, and a flag that a kernel which knows it gives. */
+#define NOTIFY_RESEND 7
+#define HAS_RESEND (1u << 7) /* in flags2 */
+#define BURST 512	     /* requests, until signals and counted log lines get their turn */
 
 struct loop {
 	struct server *s;
@@ -134,10 +138,11 @@ int session_open(struct server *s, const struct session_options *o)
 
 /* ---- requests ---- */
 
-static void answer_slot(struct server *s)
+static void answer_slot(struct server *s, bool left)
 {
 	struct shared *sh = s->shared;
 
+	s->again = left || (in_slot(s)->unique & SERVER_RESENT);
 	if (in_slot(s)->opcode == FUSE_INIT) {
 		sh->init_len = in_slot(s)->len;
 		if (sh->init_len <= sizeof(sh->init))
@@ -180,12 +185,36 @@ static bool answer_left(struct server *s)
 
 	if (pending > SHARED_SLOT_SIZE)
 		return false;
-	if (pending && !refuse_deadly(s)) {
-		s->again = true;
-		answer_slot(s);
-		s->again = false;
-	}
+	if (hook_no_slot())
+		shared_clear(s->shared);
+	else if (pending && !refuse_deadly(s))
+		answer_slot(s, true);
 	return true;
+}
+
+static bool offers_resend(const struct shared *sh)
+{
+	struct fuse_init_in init = {0};
+	size_t header = sizeof(struct fuse_in_header);
+
+	if (!sh->init_answered || sh->init_len < header + sizeof(init))
+		return false;
+	memcpy(&init, sh->init + header, sizeof(init));
+	return (init.flags & FUSE_INIT_EXT) && (init.flags2 & HAS_RESEND);
+}
+
+/* After what is in the slot was answered: the kernel does not know it again by that id. */
+static void ask_again(const struct server *s, const struct session_options *o)
+{
+	const struct fuse_out_header out = {.len = sizeof(out), .error = NOTIFY_RESEND};
+
+	if (o->no_resend || !offers_resend(s->shared))
+		return;
+	if (write(o->fuse_fd, &out, sizeof(out)) < 0)
+		log_say(LOGGED_WARNING, "the kernel does not send requests again: %s",
+			strerror(errno));
+	else
+		log_say(LOGGED_DEBUG, "the kernel sends again what was not answered");
 }
 
 /* Answer one request if there is one.  1: answered, 0: none, <0: the end. */
@@ -203,7 +232,7 @@ static int answer_one(struct loop *l)
 		return -1;
 	}
 	linger_arrived(&l->linger, (pid_t)in_slot(l->s)->pid);
-	answer_slot(l->s);
+	answer_slot(l->s, false);
 	if (fuse_session_exited(l->s->se))
 		return -1;
 	if (!l->ready && sh->init_answered) {
@@ -254,6 +283,11 @@ static enum session_end loop(struct loop *l)
 		}
 		if ((p[2].revents & POLLIN) && !l->o->heard(l->o->arg))
 			return SESSION_STOPPED;
+		if (p[2].revents & POLLHUP) {
+			log_say(LOGGED_ERROR,
+				"keeper and helper have ended: the mount goes on as long as this server lives; unmount it and mount it again");
+			p[2].fd = -1;
+		}
 		if (p[1].revents & POLLIN)
 			take_news(l);
 		if (p[0].revents && answer_all(l) < 0)
@@ -268,6 +302,7 @@ enum session_end session_run(struct server *s, const struct session_options *o)
 
 	if (!answer_left(s))
 		return SESSION_FAILED;
+	ask_again(s, o);
 	if (s->shared->init_answered) {
 		l.ready = true;
 		o->ready(o->arg);

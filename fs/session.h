@@ -7,6 +7,8 @@
  *
  * The kernel begins a session once, when it is mounted.  A successor begins its own with the bytes
  * that were kept of that, keeps the answer to itself, and answers the request it finds in the slot.
+ * Then it asks the kernel for whatever else a predecessor took and did not answer (FUSE_NOTIFY_RESEND,
+ * Linux 6.9): the slot should have told of all, and this is the second line.
  * The descriptor is never cloned (FUSE_DEV_IOC_CLONE): closing a clone fails its requests.
  */
 #ifndef SESSION_H
@@ -26,6 +28,7 @@ struct session_options {
 	int fuse_fd;
 	int channel; /* to the keeper */
 	bool debug;
+	bool no_resend; /* do not ask for that */
 	bool no_linger; /* sleep after every answer, wherever the reader is (linger.h) */
 	/* Called once, when the kernel has got its first answer. */
 	void (*ready)(void *arg);

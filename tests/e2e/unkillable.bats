@@ -13,7 +13,7 @@ load docker
 setup() {
 	sandbox
 	init_store
-	mnt=$dir/mnt readers=()
+	mnt=$dir/mnt readers=() gaps=() kills=${KILLS:-200}
 	cc -O2 -static -o "$dir/readers" "$repo/tests/e2e/readers.c"
 }
 
@@ -30,30 +30,39 @@ serve() {
 
 # role ROLE: its pid; a keeper that was never killed has the command line it was started with.
 role() {
-	local p args
-	for p in $(daemon_pids); do
-		args=$(tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null) || continue
-		case $args in
-		"secretfs --role $1 "*) echo "$p" ;;
-		"secretfs --role "*) ;;
-		*) [[ $1 != keeper ]] || echo "$p" ;;
-		esac
-	done | head -n 1
+	local words="--role $1 "
+	[[ $1 != keeper ]] || words="($words|-d )?"
+	pgrep -o -f "^secretfs $words$mnt( |\$)"
 }
 
-have_role() { [[ -n $(role "$1") ]]; }
-three() { (($(daemon_pids | wc -l) == 3)) && have_role server && have_role keeper && have_role helper; }
+have_role() { role "$1" >/dev/null; }
+three() { (($(pgrep -c -f "^secretfs .*$mnt( |\$)") == 3)) && have_role server && have_role keeper && have_role helper; }
 
-# kill_one ROLE: at a random moment; waits until somebody has taken its place.
-kill_one() {
-	local pid start
-	wait_for 10 have_role "$1" || fail "no $1"
-	pid=$(role "$1")
+# kill_at_once ROLE...: at a random moment; waits until somebody answers.
+kill_at_once() {
+	local pids=() start
+	for r in "$@"; do
+		wait_for 10 have_role "$r" || fail "no $r: $(daemons)"
+		pids+=("$(role "$r")")
+	done
 	sleep "0.0$((RANDOM % 10))"
 	start=${EPOCHREALTIME/./}
-	kill -KILL "$pid" 2>/dev/null || :
-	timeout 20 cat "$mnt/KEY" >/dev/null || fail "no answer after the $1 was killed"
-	[[ $1 != server ]] || gaps+=($((${EPOCHREALTIME/./} - start)))
+	kill -KILL "${pids[@]}" 2>/dev/null || :
+	timeout 20 cat "$mnt/KEY" >/dev/null || fail "no answer after this was killed: $*"
+	gaps+=("$*:$((${EPOCHREALTIME/./} - start))")
+}
+
+# The keeper, or the helper, is there when the other is killed: else both are killed at once.
+kill_keeper() { wait_for 10 have_role helper && kill_at_once keeper; }
+kill_helper() { wait_for 10 have_role keeper && kill_at_once helper; }
+
+# gaps WHO: how many were killed, and the time from there to an answer.
+show_gaps() {
+	local us
+	mapfile -t us < <(printf '%s\n' "${gaps[@]}" | sed -n "s/^$1://p" | sort -n)
+	((${#us[@]})) || return 0
+	echo "# $1 killed ${#us[@]} times; an answer after $((us[${#us[@]} / 2] / 1000)) ms (p50)," \
+		"$((us[-1] / 1000)) ms at worst" >&3
 }
 
 start_readers() {
@@ -81,46 +90,119 @@ stop_readers() {
 }
 has_lines() { (($(docker logs task 2>&1 | grep -c rounds) == $1)); }
 
-rss() { awk '/^VmRSS/ { print $2 }' "/proc/$(role "$1")/status"; }
+# weight: what the three processes weigh: "KiB descriptors".
+weight() {
+	local r kib=0 fds=0
+	for r in server keeper helper; do
+		kib=$((kib + $(awk '/^VmRSS/ { print $2 }' "/proc/$(role $r)/status")))
+		fds=$((fds + $(find "/proc/$(role $r)/fd" -mindepth 1 | wc -l)))
+	done
+	echo "$kib $fds"
+}
 
-@test "invariant 15: server, keeper and helper killed under four readers, then upgraded" {
-	kills=${KILLS:-200} gaps=()
+# kill_them_all OPTIONS: server $kills times, keeper and helper a quarter as often each, and pairs
+# of them now and then, under readers and updates; then ten upgrades.
+kill_them_all() {
+	local i before after built
+	built=$(command -v secretfs)
+	mkdir "$dir/bin"
+	cp "$built" "$dir/bin"
+	PATH=$dir/bin:$PATH
 	put KEY value:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 	docker_start
-	serve
+	serve "$1"
 	wait_for 10 three
 	start_readers
-	for i in $(seq 20); do kill_one server; done
-	before=$(rss server)
-	for i in $(seq $((kills - 20))); do
-		kill_one server
-		((i % 4)) || kill_one keeper
-		((i % 4 != 2)) || kill_one helper
+	for i in $(seq "$kills"); do
+		kill_at_once server
+		((i % 4)) || kill_keeper
+		((i % 4 != 2)) || kill_helper
 		((i % 16)) || put KEY "value:$(printf "%032d" 0 | tr 0 "$((i / 16 % 10))")"
-	done
-	for i in 1 2 3 4 5 6; do
-		kill_one keeper
-		kill_one helper
+		((i % 40 != 1)) || kill_at_once server keeper
+		((i % 40 != 21)) || kill_at_once server helper
+		((i != 20)) || { wait_for 10 three && before=$(weight); }
 	done
 	wait_for 10 three || fail "not three processes: $(daemons)"
-	after=$(rss server)
+	after=$(weight)
 	for i in $(seq 10); do
-		wait_for 10 have_role keeper
-		old=$(role server)
+		cp "$built" "$dir/bin/new"
+		mv "$dir/bin/new" "$dir/bin/secretfs"
 		kill -USR2 "$(role keeper)"
-		wait_for 20 another_server "$old"
+		wait_for 20 all_upgraded || fail "not all are the new program: $(daemons)"
 	done
-	wait_for 10 three
 	stop_readers
-	mapfile -t sorted < <(printf '%s\n' "${gaps[@]}" | sort -n)
-	echo "# $kills servers killed; gap in us: p50 ${sorted[${#sorted[@]} / 2]}, worst ${sorted[-1]};" \
-		"server's memory in KiB: $before, then $after" >&3
-	((after - before < 1024)) || fail "memory grows: $before to $after KiB"
+	for i in server keeper helper "server keeper" "server helper"; do show_gaps "$i"; done
+	echo "# $(grep -c 'upgraded: ' "$dir/log") upgrades; KiB and descriptors of all three: $before, then $after" >&3
+	same 10 "$(grep -c 'upgraded: ' "$dir/log")" upgrades
+	((${after% *} - ${before% *} < 2048)) || fail "memory grows: $before, then $after"
+	same "${before#* }" "${after#* }" descriptors
 	docker rm -f task >/dev/null
 	umount "$mnt"
 	wait_for 10 no_daemon
 }
+
+@test "invariant 15: server, keeper and helper killed under four readers, then upgraded" {
+	kill_them_all resend=off
+}
+
+@test "invariant 15: the same, where the kernel sends again what was not answered" {
+	kill_them_all resend=on
+}
+all_upgraded() {
+	local p
+	three || return
+	for p in $(daemon_pids); do
+		[[ "/proc/$p/exe" -ef $dir/bin/secretfs ]] || return
+	done
+}
 another_server() { local s; s=$(role server) && [[ -n $s && $s != "$1" ]]; }
+
+# Compiled with hooks, the server forgets what its predecessor left in the slot.
+@test "without the slot the kernel's sending again does it alone" {
+	make -s -C "$repo" BUILD=build/hooks CFLAGS="-O1 -g -DTEST_HOOKS" build/hooks/secretfs >&2
+	PATH=$repo/build/hooks:$PATH
+	put KEY value:aaaaaaaa
+	secretctl create bundle --out "$dir/bundle" >/dev/null
+	# only a kernel that offers it is asked
+	secretfs -d "$mnt" -o "bundle=$dir/bundle,log=stderr" 2>"$dir/debug" 3>&- 4>&- &
+	wait_for 10 three
+	kill_at_once server
+	umount "$mnt"
+	wait_for 10 no_daemon
+	grep -q 'the kernel sends again' "$dir/debug" || skip "this kernel does not offer it (Linux 6.9)"
+	SECRETFS_TEST_NO_SLOT=1 serve resend=on
+	wait_for 10 three
+	for i in 1 2 3; do
+		"$dir/readers" "$mnt/KEY" value: hold >"$dir/reader.$i" 2>&1 3>&- 4>&- &
+		readers+=($!)
+	done
+	for i in $(seq 50); do kill_at_once server; done
+	kill -TERM "${readers[@]}"
+	for i in "${readers[@]}"; do wait "$i" || :; done
+	readers=()
+	same 3 "$(cat "$dir"/reader.? | grep -c ' failed 0 wrong 0 ')" "readers without an error"
+}
+
+@test "keeper and helper killed at once: the server goes on alone, says so, and idles" {
+	put KEY one
+	serve
+	wait_for 10 three
+	server=$(role server)
+	# stopped first, so that neither sees the other's end
+	kill -STOP "$(role keeper)" "$(role helper)"
+	kill -KILL "$(role keeper)" "$(role helper)"
+	wait_for 10 grep -q 'keeper and helper have ended' "$dir/log"
+	same "$server" "$(daemon_pids)"
+	put KEY two
+	same two "$(cat "$mnt/KEY")"
+	before=$(ticks "$server")
+	sleep 1
+	(($(ticks "$server") - before < $(getconf CLK_TCK) / 4)) || fail "it is busy with nothing"
+	same 1 "$(grep -c 'have ended' "$dir/log")"
+	umount "$mnt"
+	wait_for 10 no_daemon
+}
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 
 @test "open handles keep their version, through a death and a deleted secret" {
 	put KEY one
@@ -132,8 +214,7 @@ another_server() { local s; s=$(role server) && [[ -n $s && $s != "$1" ]]; }
 	put KEY two
 	same two "$(cat "$mnt/KEY")"
 	secretctl delete secret big >/dev/null
-	gaps=()
-	kill_one server
+	kill_at_once server
 	same one "$(cat <&5)"
 	# read(2) alone: there is nothing left that fstat(2) could tell of
 	/usr/bin/python3 -c 'import os, sys
@@ -174,11 +255,10 @@ while b := os.read(6, 65536): sys.stdout.buffer.write(b)' | cmp - "$dir/big"
 
 @test "a deliberate stop leaves nothing, whoever was killed before" {
 	put KEY one
-	gaps=()
 	for who in server keeper helper; do
 		serve
 		wait_for 10 three
-		kill_one "$who"
+		kill_at_once "$who"
 		wait_for 10 three
 		kill -TERM "$(role keeper)"
 		wait_for 10 no_daemon
