@@ -536,8 +536,10 @@ except OSError as e:
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		s.bind(sys.argv[1])
 		s.settimeout(20)
-		for i in range(2):
-		    print(s.recv(4096).decode(), flush=True)
+		told = ""
+		while "STOPPING" not in told:
+		    told = s.recv(4096).decode()
+		    print(told, flush=True)
 	PY
 	wait_for 5 test -S "$dir/notify"
 	NOTIFY_SOCKET=$dir/notify secretfs -f "$dir/mnt" -o "bundle=$bundle" 2>>"$dir/log" 3>&- 4>&- &
