@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bundles.h"
 #include "mounts.h"
+#include "remint.h"
 #include "rotate.h"
 #include "scopes.h"
 #include "served.h"
@@ -21,7 +21,7 @@ struct rotate {
 	struct place *place;
 	uint32_t gen;  /* of now */
 	bool rotating; /* gen + 1 is known */
-	size_t minted, lacking;
+	size_t lacking;
 };
 
 static int read_state(struct rotate *ro)
@@ -44,60 +44,9 @@ static int read_state(struct rotate *ro)
 
 /* --- bundles ------------------------------------------------------------------------- */
 
-/* The ring of the scope in b, NULL when it has none. */
-static const struct keyring *ring_of(const struct rotate *ro, const struct bundle *b)
-{
-	const struct keyring *mine = ro->place->ring;
-
-	for (size_t i = 0; i < b->n; i++)
-		if (memcmp(b->rings[i]->root_pk, mine->root_pk, sizeof(mine->root_pk)) == 0 &&
-		    memcmp(b->rings[i]->scope_id, mine->scope_id, SCOPE_ID_SIZE) == 0)
-			return b->rings[i];
-	return NULL;
-}
-
 static bool has_gen(const struct keyring *k, uint32_t gen)
 {
 	return k->gens[0].gen == gen || k->gens[1].gen == gen;
-}
-
-/* It has all generations there are, and no other. */
-static bool is_fresh(const struct rotate *ro, const struct keyring *k)
-{
-	uint32_t newest = ro->gen + (ro->rotating ? 1 : 0);
-	bool both = k->gens[0].gen && k->gens[1].gen;
-
-	return has_gen(k, ro->gen) && has_gen(k, newest) && both == ro->rotating;
-}
-
-static int remint(void *arg, const char *name, const char *path)
-{
-	struct rotate *ro = arg;
-	BUNDLE_CLEANUP struct bundle *old = NULL, *new = NULL;
-	const struct keyring *ring;
-	int r = bundle_open(path, &old);
-
-	(void)name;
-	if (r) {
-		ui_warn("%s: %s: left as it is", path, err_str(r));
-		return 0;
-	}
-	ring = ring_of(ro, old);
-	if (!ring || is_fresh(ro, ring))
-		return 0;
-	r = bundle_remint(ro->s->backend, ro->s->keys, ro->s->paths[PATH_STATE], old, &new);
-	if (r == ERR_DENIED) {
-		ui_warn("%s: writer %s is granted no more: left as it is", path, old->name);
-		return 0;
-	}
-	if (!r)
-		r = bundle_save(new, path);
-	if (r)
-		return words_fail(&(struct words){.doing = "mint the bundle anew", .path = path},
-				  r);
-	ro->minted++;
-	printf("minted %s anew\n", path);
-	return 0;
 }
 
 /* A bundle that the policy or a mount names and that lies elsewhere. */
@@ -108,7 +57,7 @@ static void check_elsewhere(struct rotate *ro, const struct served *m)
 
 	if (!m->bundle || bundle_open(m->bundle, &b))
 		return;
-	ring = ring_of(ro, b);
+	ring = remint_ring(ro->place, b);
 	if (!ring || has_gen(ring, ro->gen + (ro->rotating ? 1 : 0)))
 		return;
 	ro->lacking++;
@@ -219,7 +168,7 @@ static int begin(struct rotate *ro)
 		       ro->gen + 1);
 	}
 	if (!status)
-		status = bundles_each(ro->s, remint, ro);
+		status = remint_bundles(ro->s, ro->place);
 	if (!status)
 		status = check_users(ro);
 	if (!status)
@@ -241,7 +190,7 @@ static int finish(struct rotate *ro)
 			words_flags(&ro->place->scope, flags));
 		return STATUS_FAILED;
 	}
-	status = bundles_each(ro->s, remint, ro);
+	status = remint_bundles(ro->s, ro->place);
 	if (!status)
 		status = check_users(ro);
 	if (!status && ro->lacking && !call_has(ro->s->call, FLAG_FORCE) &&
@@ -255,7 +204,7 @@ static int finish(struct rotate *ro)
 		return status;
 	printf("rotated (%s): every kept version is sealed for generation %u\n", text, ro->gen);
 	/* without the old keys now */
-	return bundles_each(ro->s, remint, ro);
+	return remint_bundles(ro->s, ro->place);
 }
 
 int rotate_cmd_scope(struct call *c)

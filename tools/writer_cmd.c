@@ -10,6 +10,7 @@
 #include "bundles.h"
 #include "json.h"
 #include "name.h"
+#include "remint.h"
 #include "scopes.h"
 #include "show.h"
 #include "table.h"
@@ -118,6 +119,7 @@ int writer_cmd_rotate(struct call *c)
 {
 	SESSION_CLEANUP struct session s = {0};
 	BUNDLE_CLEANUP struct bundle *b = NULL;
+	PLACE_CLEANUP struct place place = {0};
 	const char *name = c->argv[0], *out = call_flag(c, FLAG_OUT);
 	struct words w = {.doing = "rotate writer", .path = name};
 	char text[SCOPE_STR], *path = NULL;
@@ -154,6 +156,10 @@ int writer_cmd_rotate(struct call *c)
 	if (!status)
 		printf("rotated writer %s of (%s): %s; the old key is out\n", name,
 		       scope_str(&scope, text), out ? out : path);
+	if (!status)
+		status = session_place(&s, &scope, &place);
+	if (!status)
+		status = remint_bundles(&s, &place);
 	free(path);
 	return status;
 }
@@ -200,7 +206,7 @@ static int remove_writer(struct writers *ws, struct place *p, const struct grant
 				  r);
 	ws->removed++;
 	printf("deleted writer %s of (%s)\n", w->name, scope_str(&p->scope, text));
-	return 0;
+	return remint_bundles(ws->s, p);
 }
 
 /* Exit status. */

@@ -90,3 +90,26 @@ ci() {
 	for i in 1 5 10; do same "b$i" "$(secretctl get secret "B$i" -p p1 -d staging --reveal)"; done
 	run -0 secretctl check
 }
+
+@test "who is taken out or gets a new key is out of this host's bundles, too" {
+	secretctl create writer other -p p1 -d staging >/dev/null
+	secretctl create bundle -p p1 -d staging >/dev/null
+	secretctl create bundle -p p1 -d production >/dev/null
+	epoch() { secretctl get bundle -o json | jq ".[] | select(.name == \"$1\").epoch"; }
+	before=$(epoch p1+staging)
+	run -0 secretctl rotate writer other -p p1 -d staging
+	holds "$output" "minted $SECRETFS_BUNDLES/p1+staging.bundle anew"
+	holds "$output" "minted $SECRETFS_BUNDLES/ci.bundle anew"
+	lacks "$output" "p1+production"
+	lacks "$output" "other.bundle anew"
+	(($(epoch p1+staging) > before)) || fail "the floor stayed at $before"
+	before=$(epoch p1+staging)
+	run -0 secretctl delete writer ci
+	holds "$output" "minted $SECRETFS_BUNDLES/p1+staging.bundle anew"
+	holds "$output" "writer ci is granted no more: left as it is"
+	(($(epoch p1+staging) > before)) || fail "the floor stayed at $before"
+	before=$(epoch p1+staging)
+	# what changes no grant mints nothing
+	secretctl create secret K2 -p p1 -d staging - <<<x >/dev/null
+	same "$before" "$(epoch p1+staging)"
+}
