@@ -106,11 +106,6 @@ void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t p
 	if (!exact && e->kind == VIEW_DIR)
 		p->ino |= alias_of(parent_alias, name) << VIEW_ALIAS_SHIFT;
 	attr_stat(s, e, &p->attr);
-	if (events_outstanding(s->events, e)) {
-		if (e->kind == VIEW_FILE)
-			p->ino |= VIEW_INTERIM;
-		return; /* nothing of it is to be kept */
-	}
 	p->attr_timeout = attr_timeout(s, e, p->ino);
 	p->entry_timeout = exact ? KEEP : 0;
 }

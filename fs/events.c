@@ -18,7 +18,6 @@
 #include "log.h"
 #include "name.h"
 
-#define BUCKETS 4096u /* a power of two */
 #define GIVE_UP_MS 3000
 #define FULL_MS 5 /* until there may be room in the channel */
 #define TOKEN_SIZE 16
@@ -28,19 +27,17 @@
 enum event_kind { EVENT_PUT, EVENT_UNLINK, EVENT_MKDIR, EVENT_RMDIR };
 
 struct event {
-	struct event *next, *chain;
+	struct event *next;
 	uint64_t ino;	   /* of the name, without a version */
 	uint64_t old_node; /* 0: nothing was there */
 	uint64_t old_len;
 	uint8_t kind;
-	bool linked; /* in the table: interim node ids are given out */
 	char path[];
 };
 
 struct events {
 	int helper;
 	struct event *first, *last;
-	struct event *table[BUCKETS]; /* of those that put something, by ino */
 	/* The first one, once it has been sent. */
 	bool sent, done;
 	int64_t sent_at; /* ms */
@@ -116,46 +113,12 @@ void event_list_free(struct event_list *l)
 	l->last = NULL;
 }
 
-/* ---- the table ---- */
-
-static struct event **slot_of(struct events *ev, uint64_t ino)
-{
-	struct event **p = &ev->table[ino & (BUCKETS - 1)];
-
-	while (*p && (*p)->ino != ino)
-		p = &(*p)->chain;
-	return p;
-}
-
-static void unlink_from_table(struct events *ev, struct event *e)
-{
-	struct event **p = slot_of(ev, e->ino);
-
-	if (!e->linked)
-		return;
-	e->linked = false;
-	if (*p == e)
-		*p = e->chain;
-}
-
-bool events_outstanding(const struct events *ev, const struct view_entry *e)
-{
-	const struct event *p;
-
-	if (!ev->first)
-		return false;
-	p = ev->table[e->ino & (BUCKETS - 1)];
-	while (p && p->ino != e->ino)
-		p = p->chain;
-	return p;
-}
+/* ---- the queue ---- */
 
 bool events_settled(const struct events *ev)
 {
 	return !ev->first;
 }
-
-/* ---- the queue ---- */
 
 int events_open(int helper, struct events **out)
 {
@@ -172,7 +135,6 @@ static void drop_first(struct events *ev)
 {
 	struct event *e = ev->first;
 
-	unlink_from_table(ev, e);
 	ev->first = e->next;
 	if (!ev->first)
 		ev->last = NULL;
@@ -211,37 +173,13 @@ static void send_first(struct events *ev, const struct view *v)
 	ev->sent_at = now_ms();
 }
 
-/* A second change of a name whose first one is still to be sent is the same change. */
-static bool is_known(struct events *ev, const struct event *e)
-{
-	const struct event *known = *slot_of(ev, e->ino);
-
-	return known && e->old_node && !(ev->sent && known == ev->first);
-}
-
 void events_add(struct events *ev, struct event_list *l, const struct view *v)
 {
-	while (l->first) {
-		struct event *e = l->first, **slot;
-
-		l->first = e->next;
-		e->next = NULL;
-		if (e->kind == EVENT_PUT && is_known(ev, e)) {
-			free(e);
-			continue;
-		}
-		append(&ev->first, &ev->last, e);
-		if (e->kind != EVENT_PUT && e->kind != EVENT_MKDIR)
-			continue;
-		slot = slot_of(ev, e->ino);
-		if (*slot)
-			unlink_from_table(ev, *slot);
-		slot = slot_of(ev, e->ino);
-		e->chain = *slot;
-		*slot = e;
-		e->linked = true;
+	if (l->first) {
+		*(ev->last ? &ev->last->next : &ev->first) = l->first;
+		ev->last = l->last;
 	}
-	l->last = NULL;
+	*l = (struct event_list){0};
 	send_first(ev, v);
 }
 
@@ -401,19 +339,13 @@ enum event_lookup events_lookup(struct events *ev, const struct view *v, pid_t p
 	return EVENT_USUAL;
 }
 
-static void is_done(struct events *ev)
-{
-	unlink_from_table(ev, ev->first);
-	ev->done = true;
-}
-
 bool events_rename(struct events *ev, const struct view *v, pid_t pid, uint64_t parent,
 		   const char *name, uint64_t new_parent, const char *new_name)
 {
 	if (!is_helper(ev, pid) || ev->done || ev->first->kind != EVENT_PUT ||
 	    !is_staging(ev, v, parent, name) || !is_target(ev, v, new_parent, new_name))
 		return false;
-	is_done(ev);
+	ev->done = true;
 	return true;
 }
 
@@ -424,7 +356,7 @@ bool events_remove(struct events *ev, const struct view *v, pid_t pid, uint64_t 
 	    (ev->first->kind != EVENT_UNLINK && ev->first->kind != EVENT_RMDIR) ||
 	    !is_target(ev, v, parent, name))
 		return false;
-	is_done(ev);
+	ev->done = true;
 	return true;
 }
 
@@ -438,7 +370,7 @@ const struct view_entry *events_mkdir(struct events *ev, const struct view *v, p
 		return NULL;
 	dir = view_by_ino(v, ev->first->ino);
 	if (dir)
-		is_done(ev);
+		ev->done = true;
 	return dir;
 }
 

@@ -8,11 +8,11 @@
  * directories made and removed.  The view is adopted before the first of them: a reader who comes
  * because of an event sees all that was committed with it.
  *
- * While the operation for a name is outstanding, its old inode is what the helper is told the name
- * is, since that is the one watched, and everybody else is given the new version by its interim node
- * id (view.h), which the kernel does not keep: the rename is then between two inodes, or it would be
- * none.  The helper is known by the staging name, which is drawn for each operation and told to
- * nobody else; whoever else tries to change something gets EROFS.
+ * The helper is told that the name is still what it was, since the old inode is the one watched, and
+ * a rename within one inode would be none; the kernel asks again for the target of a rename, whatever
+ * it has been told before (Linux 6.1.26).  Everybody else is given the new version meanwhile.  The
+ * helper is known by names that are drawn for each operation and told to nobody else; whoever else
+ * tries to change something gets EROFS.
  *
  * Operations go one after the other.  One that is not done in time, as without a helper, is given up
  * with all that wait behind it: nobody hears of those, and every open is right all the same.
@@ -49,8 +49,6 @@ WUR int events_open(int helper, struct events **out);
 void events_add(struct events *ev, struct event_list *l, const struct view *v);
 /* Is everything out? */
 bool events_settled(const struct events *ev);
-/* Does e's name wait for its operation?  Then its node id is the interim one, and not to be kept. */
-bool events_outstanding(const struct events *ev, const struct view_entry *e);
 /* Give up what takes too long: adds what the kernel must forget instead.  Milliseconds until there
  * may be more, or -1. */
 int events_expire(struct events *ev, const struct view *v, struct notify_list *forget);

@@ -608,7 +608,7 @@ bool file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
 {
 	const struct shared_handle *h = row_of(f, ino, handle);
 
-	if (!h || h->node != (ino & ~VIEW_INTERIM))
+	if (!h || h->node != ino)
 		return false;
 	f->shared->versions[h->version].cached = true;
 	return true;

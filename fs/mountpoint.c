@@ -261,8 +261,8 @@ static void find_mounted(int mnt, const char *path, struct mountpoint_mounted *o
 	    (st.stx_mask & STATX_MNT_ID))
 		out->id = st.stx_mnt_id;
 	out->private_fd = open_tree(mnt, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (out->private_fd < 0 || mount_setattr(out->private_fd, "", AT_EMPTY_PATH, &writable,
-						 sizeof(writable)) != 0)
+	if (out->private_fd < 0 ||
+	    mount_setattr(out->private_fd, "", AT_EMPTY_PATH, &writable, sizeof(writable)) != 0)
 		log_say(LOGGED_WARNING, "%s: watchers will not hear of changes: %s", path,
 			strerror(errno));
 }

@@ -117,9 +117,8 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		return;
 	attr_stat(s, e, &st);
 	/* Who still has an older version open sees its size: mmap and sendfile go by it. */
-	if (e->kind == VIEW_FILE && !view_is_current(s->view, e, ino) &&
-	    file_size(s->files, ino & ~VIEW_INTERIM, &len)) {
-		st.st_ino = ino & ~VIEW_INTERIM;
+	if (e->kind == VIEW_FILE && st.st_ino != ino && file_size(s->files, ino, &len)) {
+		st.st_ino = ino;
 		st.st_size = (off_t)len;
 	}
 	fuse_reply_attr(req, &st, attr_timeout(s, e, ino));
@@ -310,12 +309,12 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		err = EISDIR;
 	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
 		err = EROFS;
-	else if (!view_is_current(s->view, e, ino) &&
+	else if (ino != view_node(s->view, e) &&
 		 retry_first(s->shared, ino, fuse_req_ctx(req)->pid))
 		err = ESTALE;
 	else
 		err = open_file(req, e, &fi->fh);
-	if (!err && view_is_current(s->view, e, ino))
+	if (!err && ino == view_node(s->view, e))
 		retry_done(s->shared, ino, fuse_req_ctx(req)->pid);
 	if (err) {
 		fuse_reply_err(req, err);
@@ -369,8 +368,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	uint64_t node = file_release(s->files, ino, fi->fh);
 	struct notify_list pages = {0};
 
-	if (node && !cached_has(s->cached, node) && notify_add_pages(&pages, node) == 0 &&
-	    notify_add_pages(&pages, node | VIEW_INTERIM) == 0)
+	if (node && !cached_has(s->cached, node) && notify_add_pages(&pages, node) == 0)
 		notify_send(s->notify, &pages);
 	fuse_reply_err(req, 0);
 }

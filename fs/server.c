@@ -28,7 +28,6 @@ void server_told(struct server *s)
 static void forget(struct server *s, uint64_t node, struct notify_list *pages)
 {
 	notify_attr_now(s->se, node);
-	notify_attr_now(s->se, node | VIEW_INTERIM);
 	if (cached_has(s->cached, node) && notify_add_pages(pages, node) == 0)
 		cached_forget(s->cached, node);
 }
@@ -86,8 +85,7 @@ static void note_attr(void *arg, uint64_t node)
 {
 	struct catching_up *c = arg;
 
-	c->failed |= notify_add_attr(c->attrs, node) < 0 ||
-		     notify_add_attr(c->attrs, node | VIEW_INTERIM) < 0;
+	c->failed |= notify_add_attr(c->attrs, node) < 0;
 }
 
 /* What was committed while nobody served, or its events were not all out. */

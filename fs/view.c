@@ -481,11 +481,6 @@ uint64_t view_node(const struct view *v, const struct view_entry *e)
 	return e->ino | version << VIEW_ALIAS_SHIFT;
 }
 
-bool view_is_current(const struct view *v, const struct view_entry *e, uint64_t node)
-{
-	return (node & ~VIEW_INTERIM) == view_node(v, e);
-}
-
 const struct view_entry *view_by_ino(const struct view *v, uint64_t ino)
 {
 	uint32_t found = v->table[slot_of(v, ino & VIEW_INO_MASK)];

@@ -13,8 +13,7 @@
  * Node ids are a keyed hash of the kind and the folded path: the same name has the same id in
  * every view of the mount and after a restart.  The upper VIEW_ALIAS_BITS are free: the kernel is
  * given a file's version in them (view_node), so that each version has an inode of its own, as after
- * a rename over the name, with a page cache and a size of its own.  A version has a second node id,
- * with VIEW_INTERIM, for those who come before the rename is made (events.h).
+ * a rename over the name, with a page cache and a size of its own.
  */
 #ifndef VIEW_H
 #define VIEW_H
@@ -32,9 +31,8 @@
 #define VIEW_ALIAS_BITS 16
 #define VIEW_ALIAS_SHIFT (64 - VIEW_ALIAS_BITS)
 #define VIEW_INO_MASK (UINT64_MAX >> VIEW_ALIAS_BITS)
-#define VIEW_INTERIM (UINT64_C(1) << 63)
-#define VIEW_ALIAS_MAX ((1u << (VIEW_ALIAS_BITS - 1)) - 1) /* VIEW_INTERIM is not of it */
-#define VIEW_KEY_SIZE 16				   /* of crypto_shorthash */
+#define VIEW_ALIAS_MAX ((1u << VIEW_ALIAS_BITS) - 1)
+#define VIEW_KEY_SIZE 16 /* of crypto_shorthash */
 
 /* The newest version of one record. */
 struct view_file {
@@ -96,9 +94,6 @@ const struct view_file *view_file_of(const struct view *v, const struct view_ent
 
 /* The node id for the kernel: a directory's ino, or a file's with its version in the upper bits. */
 uint64_t view_node(const struct view *v, const struct view_entry *e);
-
-/* Is this node id e's current one, or its interim one? */
-bool view_is_current(const struct view *v, const struct view_entry *e, uint64_t node);
 
 /* By node id, upper bits ignored, so that an old version's leads to the current one; NULL. */
 const struct view_entry *view_by_ino(const struct view *v, uint64_t ino);
