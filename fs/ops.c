@@ -107,8 +107,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct server *s = server_of(req); /* first: req may be gone then */
 	const struct view_entry *e = current(req, ino);
-	struct server *s = server_of(req);
 	struct stat st;
 	size_t len;
 
@@ -297,8 +297,8 @@ static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handl
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct server *s = server_of(req); /* first: req may be gone then */
 	const struct view_entry *e = current(req, ino);
-	struct server *s = server_of(req);
 	bool known;
 	int err;
 
@@ -377,9 +377,9 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	const struct view_entry *e = current(req, ino);
-	uid_t uid = fuse_req_ctx(req)->uid;
+	uid_t uid = fuse_req_ctx(req)->uid; /* first: req may be gone then */
 	struct server *s = server_of(req);
+	const struct view_entry *e = current(req, ino);
 	int err;
 
 	if (!e)
