@@ -36,6 +36,7 @@ enum handover_fd {
 	HANDOVER_SERVER,     /* and the server's; both live as long as the mount */
 	HANDOVER_EVENTS_OUT, /* the channel from server to helper: the server's end, */
 	HANDOVER_EVENTS_IN,  /* and the helper's */
+	HANDOVER_STATUS,     /* listens for who asks how it is; never the server's */
 	HANDOVER_FDS,
 };
 
@@ -51,6 +52,7 @@ struct mount_config {
 	char exe[PATH_MAX];	/* where the next version is found */
 	char mountpoint[PATH_MAX], store[PATH_MAX], policy[PATH_MAX], state[PATH_MAX],
 		bundle[PATH_MAX];
+	char run[PATH_MAX]; /* "": none is known */
 };
 
 struct control {
@@ -59,6 +61,9 @@ struct control {
 	_Atomic bool ready;	   /* has answered once */
 	_Atomic uint64_t mount_id; /* mountpoint_mounted.id */
 	_Atomic uint32_t server_restarts, keeper_restarts, helper_restarts, upgrades;
+	_Atomic int64_t died[16]; /* when the last servers did: ms of CLOCK_MONOTONIC */
+	int64_t since;		  /* s since 1970: mounted */
+	uint64_t socket[2];	  /* device and inode of what HANDOVER_STATUS is bound to */
 };
 
 /* The descriptors of this process; -1: not given. */

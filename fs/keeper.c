@@ -22,6 +22,7 @@
 #include "child.h"
 #include "log.h"
 #include "manager.h"
+#include "report.h"
 #include "serve.h"
 #include "shared.h"
 
@@ -191,6 +192,10 @@ static void look(struct keeper *k, int64_t now)
 	uint64_t answered = k->shared->answered;
 
 	k->look_at = now + LOOK_MS;
+	if (is_over(k)) {
+		finish(k, EXIT_SUCCESS);
+		return;
+	}
 	if (answered != k->answered || k->server.pid <= 0) {
 		k->answered = answered;
 		k->stuck_since = 0;
@@ -241,6 +246,7 @@ static bool mount_it(struct keeper *k)
 	k->mount = NULL;
 	k->h->fd[HANDOVER_FUSE] = handover_keep(mounted.fuse_fd);
 	remember_mounted(k, &mounted);
+	report_listen(k->h, k->c, k->control);
 	manager_keep(k->c->mountpoint, k->h);
 	wait_for_work(k);
 	return message_send(k->h->fd[HANDOVER_KEEPER], &m, k->h->fd[HANDOVER_FUSE]);
@@ -341,7 +347,7 @@ static void server_ended(struct keeper *k, int status)
 	} else if (k->next_loaded) {
 		promote_next(k);
 	} else {
-		k->control->server_restarts++;
+		report_death(k->control);
 		if (!refused)
 			log_say(LOGGED_WARNING, "the server ended (%s %d): it is started again",
 				WIFEXITED(status) ? "status" : "signal",
@@ -516,6 +522,34 @@ static void take_signals(struct keeper *k)
 	}
 }
 
+/* ---- who asks how it is ---- */
+
+static enum report_state state_of(const struct keeper *k)
+{
+	int64_t credit = k->credit_ms + now_ms() - k->credit_since;
+
+	if (k->refused || (k->loud && credit < RESTARTS * RESTART_MS / 2))
+		return REPORT_FAILING;
+	if (!k->control->ready || k->server.pid <= 0 ||
+	    handover_holder(k->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER) != k->server.pid)
+		return REPORT_STARTING;
+	return k->stuck_since ? REPORT_STUCK : REPORT_SERVING;
+}
+
+static void answer(struct keeper *k)
+{
+	const struct report r = {
+		.c = k->c,
+		.control = k->control,
+		.shared = k->shared,
+		.state = state_of(k),
+		.server = k->server.pid,
+		.helper = k->helper.pid,
+	};
+
+	report_answer(k->h->fd[HANDOVER_STATUS], &r);
+}
+
 /* ---- the loop ---- */
 
 static void sooner(int64_t *at, int64_t when)
@@ -569,7 +603,7 @@ static void keep_time(struct keeper *k)
 static void run(struct keeper *k)
 {
 	while (!k->end) {
-		struct pollfd p[8] = {
+		struct pollfd p[9] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_KEEPER], .events = POLLIN},
 			{.fd = k->fuse_watch, .events = POLLIN},
@@ -578,9 +612,10 @@ static void run(struct keeper *k)
 			{.fd = k->helper.pidfd, .events = POLLIN},
 			{.fd = k->mountinfo, .events = POLLPRI}, /* proc(5): a change */
 			{.fd = k->bundle.fd, .events = POLLIN},
+			{.fd = k->h->fd[HANDOVER_STATUS], .events = POLLIN},
 		};
 
-		if (poll(p, 8, patience(k)) < 0 && errno != EINTR) {
+		if (poll(p, 9, patience(k)) < 0 && errno != EINTR) {
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
 			finish(k, EXIT_FAILURE);
 		}
@@ -594,6 +629,8 @@ static void run(struct keeper *k)
 			look_at_mounts(k);
 		if (p[7].revents)
 			bundle_watch_read(&k->bundle);
+		if (p[8].revents)
+			answer(k);
 		if (!k->end)
 			reap(k);
 		if (!k->end)
@@ -653,6 +690,8 @@ static void take_over(struct keeper *k)
 	}
 	if (!k->control->ready)
 		go_on(k);
+	if (h->fd[HANDOVER_STATUS] < 0)
+		report_listen(k->h, k->c, k->control);
 	if (k->server.pid <= 0)
 		start_server(k);
 	if (k->helper.pid <= 0)
@@ -668,6 +707,7 @@ static void take_down(struct keeper *k)
 
 	k->control->stopping = true;
 	manager_notify("STOPPING=1");
+	report_end(k->c, k->control);
 	drop_next(k);
 	/* Unmounted first: requests on their way get their answer. */
 	if (k->h->fd[HANDOVER_FUSE] >= 0 && !is_over(k))

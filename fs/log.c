@@ -23,6 +23,7 @@
 
 static struct log_options options;
 static atomic_uint dropped;
+static void (*on_alarm)(const char *text);
 
 static const struct {
 	const char *name;
@@ -50,6 +51,11 @@ void log_close(void)
 	if (options.syslog)
 		closelog();
 	options.syslog = false;
+}
+
+void log_on_alarm(void (*fn)(const char *text))
+{
+	on_alarm = fn;
 }
 
 /* ---- a line under construction; what does not fit is cut ---- */
@@ -178,6 +184,8 @@ void log_say(enum log_level level, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	say(level, text);
+	if (level == LOGGED_ALARM && on_alarm)
+		on_alarm(text);
 }
 
 /* ---- decisions ---- */

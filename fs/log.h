@@ -28,6 +28,8 @@ void log_open(const struct log_options *o);
 /* Connect to syslog now, for one who may not do it later. */
 void log_connect(void);
 void log_close(void);
+/* Who is told of alarms beside the log, by any thread. */
+void log_on_alarm(void (*fn)(const char *text));
 void log_say(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct log_decision {

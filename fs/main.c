@@ -39,7 +39,7 @@
 
 struct start {
 	struct options o;
-	char *mountpoint, *store, *policy, *state, *bundle;
+	char *mountpoint, *store, *policy, *state, *bundle, *run;
 	bool policy_default, allow_other;
 	struct rules *rules;
 	struct manager manager;
@@ -80,6 +80,9 @@ static bool find_mountpoint(struct start *st)
 
 static bool find_paths(struct start *st)
 {
+	/* It can serve without. */
+	if (paths_get(PATH_RUN, st->o.run, &st->run) < 0)
+		st->run = NULL;
 	st->policy_default = !st->o.policy && !getenv(paths_env(PATH_POLICY));
 	return find_mountpoint(st) && find_path(PATH_STORE, st->o.store, "store", &st->store) &&
 	       find_path(PATH_POLICY, st->o.policy, "policy", &st->policy) &&
@@ -225,7 +228,7 @@ static bool describe(const struct start *st, struct mount_config *c)
 	find_server_user(st->o.user, c);
 	return copy_path(c->mountpoint, st->mountpoint) && copy_path(c->store, st->store) &&
 	       copy_path(c->policy, st->policy) && copy_path(c->state, st->state) &&
-	       copy_path(c->bundle, st->bundle);
+	       copy_path(c->bundle, st->bundle) && copy_path(c->run, st->run);
 }
 
 static bool make_channel(struct handover *h, enum handover_fd a, enum handover_fd b)
@@ -352,5 +355,6 @@ out:
 	free(st.policy);
 	free(st.state);
 	free(st.bundle);
+	free(st.run);
 	return status;
 }

@@ -14,6 +14,7 @@
 #include "name.h"
 #include "retry.h"
 #include "server.h"
+#include "status.h"
 
 static struct server *server_of(fuse_req_t req)
 {
@@ -248,6 +249,7 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 	memcpy(v.id, f->id, HASH_SIZE);
 	err = file_open(s->files, &by, &src, handle, &store_error);
 	log_store_error(s, name, e->level, store_error);
+	status_value(e->ino, f->id, err, store_error);
 	return err;
 }
 
@@ -316,6 +318,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		err = open_file(req, e, &fi->fh);
 	if (!err && ino == view_node(s->view, e))
 		retry_done(s->shared, ino, fuse_req_ctx(req)->pid);
+	status_open(err);
 	if (err) {
 		fuse_reply_err(req, err);
 		return;
@@ -359,6 +362,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		at = d.len;
 	if (size > d.len - at)
 		size = d.len - at;
+	status_count(STATUS_READS);
 	fuse_reply_buf(req, (const char *)d.data + at, size);
 }
 

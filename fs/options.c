@@ -109,6 +109,7 @@ static const struct {
 	{"store", NULL, FIELD(store), false, "=DIR        the store"},
 	{"policy", NULL, FIELD(policy), false, "=FILE      who may open what"},
 	{"state", set_state, 0, false, "=DIR|none   where it is remembered what was accepted"},
+	{"run", NULL, FIELD(run), false, "=DIR          where it is asked how it is"},
 	{"log", set_log, 0, false, "=stderr|syslog"},
 	{"log_format", set_log_format, 0, false, "=text|json"},
 	{"poll", set_poll, 0, false,
@@ -270,6 +271,7 @@ void options_free(struct options *o)
 	free(o->store);
 	free(o->policy);
 	free(o->state);
+	free(o->run);
 	free(o->user);
 	*o = (struct options){0};
 }

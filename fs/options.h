@@ -16,7 +16,8 @@ struct options {
 	char *mountpoint;		       /* as given */
 	char *source;			       /* shown by mount(8) */
 	char *bundle, *store, *policy, *state; /* NULL: not given */
-	char *user;			       /* of the server */
+	char *run;
+	char *user; /* of the server */
 	bool no_state;
 	bool foreground, debug, nonempty, noatime, no_linger, no_resend;
 	bool allow_other, no_allow_other; /* asked for, asked not to */

@@ -15,6 +15,7 @@
 
 #include "access.h"
 #include "log.h"
+#include "status.h"
 
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 5000
@@ -188,12 +189,14 @@ static int load_store(struct reload *r)
 	int err = load_view(r->o.load, &view, &e);
 
 	if (err < 0) {
+		status_store(&e);
 		store_failed(r, &e);
 		return err;
 	}
 	if (r->store_error)
 		log_say(LOGGED_INFO, "the store is whole again");
 	r->store_error = 0;
+	status_store(NULL);
 	if (!view)
 		return 0;
 	r->floors_due = true;
@@ -229,15 +232,19 @@ static int load_rules(struct reload *r)
 	struct rules *rules = NULL;
 	int err;
 
-	if (rules_current(r->rules))
+	if (rules_current(r->rules)) {
+		status_policy(NULL, 0);
 		return 0;
+	}
 	/* A policy that was there and is gone is no empty policy. */
 	err = rules_load(r->policy_path, r->mountpoint, r->o.fallback_owner, false, &rules, &e);
 	if (err < 0) {
 		policy_failed(r, err, &e);
+		status_policy(e.text, e.line);
 		return err == ERR_IO || err == ERR_NOMEM ? err : 0;
 	}
 	r->policy_error = 0;
+	status_policy(NULL, 0);
 	log_say(LOGGED_INFO, "policy %s taken up", r->policy_path);
 	return publish(r, NULL, rules);
 }

@@ -19,6 +19,7 @@
 #include "secret.h"
 #include "server.h"
 #include "session.h"
+#include "status.h"
 
 struct serve {
 	const struct mount_config *c;
@@ -62,6 +63,12 @@ static bool check_memlock(void)
 	return true;
 }
 
+/* One that serves goes on, and knows better than one that may not start. */
+static bool is_only(const struct serve *st)
+{
+	return !handover_holder(st->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER);
+}
+
 static bool load_rules(struct serve *st)
 {
 	struct policy_error e = {0};
@@ -70,6 +77,8 @@ static bool load_rules(struct serve *st)
 
 	if (r == 0)
 		return true;
+	if (is_only(st))
+		status_policy(e.text, e.line);
 	if (r == ERR_FORMAT && e.line)
 		log_say(LOGGED_ERROR, "%s:%u: %s", st->c->policy, e.line, e.text);
 	else if (r == ERR_FORMAT)
@@ -184,8 +193,11 @@ static bool load_first_view(struct serve *st)
 
 	if (load_open(s->backend, s->bundle, st->box.state, &s->load) < 0)
 		return refuse_memory();
-	if (load_view(s->load, &s->view, &e) < 0)
+	if (load_view(s->load, &s->view, &e) < 0) {
+		if (is_only(st))
+			status_store(&e);
 		return refuse_load(&e, st->c->store);
+	}
 	if (load_store_floors(s->load, &e) < 0) {
 		log_say(LOGGED_ERROR,
 			"%s: %s; what was accepted must be remembered: make it writable, or say -o state=none",
@@ -272,6 +284,10 @@ static void ready(void *arg)
 	struct serve *st = arg;
 	char scope[SCOPE_STR], status[240];
 
+	status_serves(&st->server.bundle->scope);
+	status_store(NULL);
+	status_policy(NULL, 0);
+	status_view(st->server.view, true);
 	snprintf(status, sizeof(status), "%u secrets, %s", view_secrets(st->server.view),
 		 scope_str(&st->server.bundle->scope, scope));
 	leave_terminal(st);
@@ -386,7 +402,7 @@ static bool prepare(struct serve *st)
 	/* Beside the policy lies the root key, which is the owner's to read. */
 	if (dir && st->box.uid)
 		st->box.policy_dir = dirname(dir);
-	return dir;
+	return dir && status_attach(st->h->fd[HANDOVER_SHARED]) == 0;
 }
 
 int serve(struct handover *h)

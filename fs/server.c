@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "name.h"
+#include "status.h"
 
 /* ---- news ---- */
 
@@ -41,10 +42,12 @@ static void adopt(struct server *s, struct reload_news *n)
 		s->view = n->view;
 		n->view = NULL;
 		listings_adopt(s->listings, s->view);
+		status_view(s->view, false);
 	}
 	if (n->rules) {
 		rules_unref(s->rules);
 		s->rules = n->rules;
+		status_rules();
 		n->rules = NULL;
 	}
 	for (size_t i = 0; i < n->nattrs; i++)

@@ -9,7 +9,8 @@
  * What is open.  A handle is a row here, found again by the id of the request that opened it, so
  * that an OPEN which is answered twice is one row.  A row leads to the version that was opened.
  *
- * The server owns it; the keeper reads the slot's length and the counters, and trusts neither.
+ * The server owns it; the keeper reads the slot's length, the counters and the status, and trusts
+ * none of them.
  */
 #ifndef SHARED_H
 #define SHARED_H
@@ -23,6 +24,7 @@
 #include "name.h"
 #include "page.h"
 #include "scope.h"
+#include "status.h"
 
 #define SHARED_SLOT_SIZE 16384
 #define SHARED_INIT_SIZE 512
@@ -66,6 +68,7 @@ struct shared {
 	uint8_t served[HASH_SIZE];  /* what the kernel has been told of (server_digest) */
 	uint8_t told[SCOPE_LEVELS][HASH_SIZE]; /* commits of which watchers have heard everything */
 	_Alignas(4096) uint8_t slot[SHARED_SLOT_SIZE];
+	_Alignas(4096) struct status status;
 	uint32_t handles_high, versions_high; /* rows behind were never used */
 	struct shared_handle handles[SHARED_HANDLES];
 	struct shared_version versions[SHARED_VERSIONS];

@@ -14,7 +14,7 @@
 #include "io.h"
 
 /* Where a person's own files go: XDG Base Directory Specification 0.8. */
-enum base { BASE_CONFIG, BASE_DATA, BASE_MOUNT };
+enum base { BASE_CONFIG, BASE_DATA, BASE_MOUNT, BASE_RUN };
 
 static const struct {
 	const char *env;
@@ -28,6 +28,7 @@ static const struct {
 	[PATH_STORE] = {"SECRETFS_STORE", "/var/lib/secretfs/store", BASE_DATA, "store"},
 	[PATH_STATE] = {"SECRETFS_STATE", "/var/lib/secretfs/state", BASE_DATA, "state"},
 	[PATH_MOUNT] = {"SECRETFS_MOUNT", "/etc/flyte/secrets", BASE_MOUNT, "mnt"},
+	[PATH_RUN] = {"SECRETFS_RUN", "/run/secretfs", BASE_RUN, "run"},
 };
 
 static int join(const char *a, const char *b, const char *c, char **out)
@@ -50,13 +51,16 @@ static const char *env(const char *name, bool absolute)
 
 static int own_path(enum base base, const char *name, char **out)
 {
-	static const char *const var[] = {"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"};
+	static const char *const var[] = {"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
+					  "XDG_RUNTIME_DIR"};
 	static const char *const dir[] = {"/.config/secretfs/", "/.local/share/secretfs/",
-					  "/.local/share/secretfs/"};
+					  "/.local/share/secretfs/", "/.local/share/secretfs/"};
 	const char *v = env(var[base], true);
 
 	if (v && base == BASE_MOUNT)
 		return join(v, "/secretfs", "", out);
+	if (v && base == BASE_RUN) /* beside the mount */
+		return join(v, "/secretfs.run", "", out);
 	if (v)
 		return join(v, "/secretfs/", name, out);
 	v = env("HOME", true);
@@ -92,6 +96,17 @@ int paths_get(enum path which, const char *flag, char **out)
 	if (geteuid() == 0)
 		return join(table[which].system, "", "", out);
 	return own_path(table[which].base, table[which].own, out);
+}
+
+void paths_socket(const char *mountpoint, char out[static PATHS_SOCKET])
+{
+	uint8_t hash[16];
+	char hex[2 * sizeof(hash) + 1];
+
+	crypto_generichash(hash, sizeof(hash), (const uint8_t *)mountpoint, strlen(mountpoint),
+			   NULL, 0);
+	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
+	snprintf(out, PATHS_SOCKET, "%s.sock", hex);
 }
 
 /* Open the directory name in at; make it durably, with exactly that mode, when it is not there. */

@@ -20,6 +20,7 @@ enum path {
 	PATH_STORE,    /* /var/lib/secretfs/store    SECRETFS_STORE */
 	PATH_STATE,    /* /var/lib/secretfs/state    SECRETFS_STATE */
 	PATH_MOUNT,    /* /etc/flyte/secrets         SECRETFS_MOUNT */
+	PATH_RUN,      /* /run/secretfs              SECRETFS_RUN */
 	PATHS,
 };
 
@@ -27,6 +28,10 @@ enum path {
  * when no home directory is known. */
 WUR int paths_get(enum path which, const char *flag, char **out);
 const char *paths_env(enum path which); /* the variable's name */
+
+/* The file in PATH_RUN by which the daemon of the mount at mountpoint is asked how it is. */
+#define PATHS_SOCKET 38
+void paths_socket(const char *mountpoint, char out[static PATHS_SOCKET]);
 
 /* mkdir -p: directories that are missing get mode. ERR_IO. */
 WUR int paths_mkdir(const char *path, unsigned mode);

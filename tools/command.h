@@ -21,6 +21,7 @@ enum flag {
 	FLAG_STORE,
 	FLAG_STATE,
 	FLAG_MOUNT,
+	FLAG_RUN,
 	FLAG_WRITER_BUNDLE,
 	FLAG_HELP,
 	FLAG_VERSION,
@@ -37,6 +38,7 @@ enum flag {
 	FLAG_ENV,
 	FLAG_EXPIRES,
 	FLAG_OUTPUT,
+	FLAG_OUTPUT_MOUNT,
 	FLAG_REVEAL,
 	FLAG_OUT,
 	FLAG_FOREGROUND,
@@ -149,6 +151,7 @@ int bundle_cmd_get(struct call *c);
 int bundle_cmd_delete(struct call *c);
 int mount_run(struct call *c);
 int umount_run(struct call *c);
+int live_cmd_get(struct call *c);
 int check_run(struct call *c);
 int history_run(struct call *c);
 int rollback_run(struct call *c);

@@ -9,6 +9,7 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_STATE] = {"state", 0, ARG_REQUIRED, "DIR", "what this host has accepted so far",
 			false},
 	[FLAG_MOUNT] = {"mount", 0, ARG_REQUIRED, "DIR", "default mount point", false},
+	[FLAG_RUN] = {"run", 0, ARG_REQUIRED, "DIR", "where mounts are asked how they are", false},
 	[FLAG_WRITER_BUNDLE] = {"writer-bundle", 0, ARG_REQUIRED, "FILE",
 				"act as the writer of this bundle instead of as the root", false},
 	[FLAG_HELP] = {"help", 'h', ARG_NONE, NULL, "this help", false},
@@ -34,6 +35,8 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_EXPIRES] = {"expires", 0, ARG_REQUIRED, "T",
 			  "when it ends: 30d, 12h, 15m, 2030-01-31, RFC 3339, or never", false},
 	[FLAG_OUTPUT] = {"output", 'o', ARG_REQUIRED, "FORMAT", "table or json", false},
+	[FLAG_OUTPUT_MOUNT] = {"output", 'o', ARG_REQUIRED, "FORMAT", "table, json or prometheus",
+			       false},
 	[FLAG_REVEAL] = {"reveal", 0, ARG_NONE, NULL, "print the value", false},
 	[FLAG_OUT] = {"out", 0, ARG_REQUIRED, "FILE", "write the bundle there", false},
 	[FLAG_FOREGROUND] = {"foreground", 'f', ARG_NONE, NULL, "serve in the foreground", false},
@@ -157,6 +160,11 @@ const struct command commands[] = {
 	 LIST(FLAG_OUTPUT), NULL},
 	{"get", "bundle", bundle_cmd_get, "", 0, 0, "list the bundles of this host",
 	 LIST(FLAG_OUTPUT), NULL},
+	{"get", "mount", live_cmd_get, "[PATH]", 0, 1,
+	 "list the mounts that live here, and how each of them is", LIST(FLAG_OUTPUT_MOUNT),
+	 "By asking their daemons. EPOCH counts the changes of each scope that a mount shows,\n"
+	 "the broadest first. For Prometheus' node exporter:\n"
+	 "secretctl get mount -o prometheus > F.$$ && mv F.$$ F, where F ends with .prom.\n"},
 	{"get", "slot", slot_cmd_get, "", 0, 0, "list the ways into the root key file",
 	 LIST(FLAG_OUTPUT), NULL},
 

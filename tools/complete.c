@@ -203,6 +203,9 @@ static void offer_flag_value(struct complete *x, struct session *s)
 	case FLAG_OUTPUT:
 		offer_each(x, "table|json");
 		break;
+	case FLAG_OUTPUT_MOUNT:
+		offer_each(x, "table|json|prometheus");
+		break;
 	case FLAG_FORMAT:
 		offer_each(x, "dotenv|json|kubernetes|directory");
 		break;

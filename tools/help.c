@@ -43,8 +43,9 @@ static void print_paths(void)
 		enum path path;
 		const char *what;
 	} rows[] = {
-		{PATH_ROOT_KEY, "root key"}, {PATH_POLICY, "policy"}, {PATH_BUNDLES, "bundles"},
-		{PATH_STORE, "store"},	     {PATH_STATE, "state"},   {PATH_MOUNT, "mount point"},
+		{PATH_ROOT_KEY, "root key"},  {PATH_POLICY, "policy"}, {PATH_BUNDLES, "bundles"},
+		{PATH_STORE, "store"},	      {PATH_STATE, "state"},   {PATH_MOUNT, "mount point"},
+		{PATH_RUN, "mounts' status"},
 	};
 
 	printf("\nPaths (a flag above, or the environment variable, overrides):\n");

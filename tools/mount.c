@@ -271,6 +271,8 @@ static int make_options(const struct session *s, struct plan *p)
 		r = add_option(&p->options, "policy", s->paths[PATH_POLICY]);
 	if (!r)
 		r = add_option(&p->options, "state", s->paths[PATH_STATE]);
+	if (!r)
+		r = add_option(&p->options, "run", s->paths[PATH_RUN]);
 	for (size_t i = 0; !r && i < s->call->nvalues[FLAG_OPTIONS]; i++)
 		r = add_option(&p->options, "", s->call->values[FLAG_OPTIONS][i]);
 	return r ? words_fail(&(struct words){.doing = "mount"}, r) : 0;

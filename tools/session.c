@@ -10,6 +10,7 @@
 static const enum flag path_flags[PATHS] = {
 	[PATH_ROOT_KEY] = FLAG_ROOT_KEY, [PATH_POLICY] = FLAG_POLICY, [PATH_BUNDLES] = FLAG_BUNDLES,
 	[PATH_STORE] = FLAG_STORE,	 [PATH_STATE] = FLAG_STATE,   [PATH_MOUNT] = FLAG_MOUNT,
+	[PATH_RUN] = FLAG_RUN,
 };
 
 int session_open(const struct call *c, struct session *s)

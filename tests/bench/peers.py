@@ -300,7 +300,7 @@ class Secretfs(Peer):
             os.environ, HOME=home, SECRETFS_ROOT_KEY=f'{home}/etc/root.key',
             SECRETFS_POLICY=f'{home}/etc/policy.ini', SECRETFS_BUNDLES=f'{home}/etc/bundles',
             SECRETFS_STORE=f'{home}/store', SECRETFS_STATE=f'{home}/state',
-            SECRETFS_MOUNT=self.mnt)
+            SECRETFS_MOUNT=self.mnt, SECRETFS_RUN=f'{home}/run')
         self.bundle = f'{home}/bundle'
         self.lists = None
 

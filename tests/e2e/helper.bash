@@ -37,8 +37,10 @@ sandbox() {
 	export SECRETFS_STORE=$dir/var/store
 	export SECRETFS_STATE=$dir/var/state
 	export SECRETFS_MOUNT=$dir/mnt
+	export SECRETFS_RUN=$dir/run
 	export HOME=$dir/home
 	mkdir "$HOME" "$dir/mnt"
+	mkdir -m 1777 "$dir/run" # for daemons of every user
 	unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR
 	umask 022
 }
@@ -253,7 +255,7 @@ own_etc_end() { umount -l /etc; }
 # each file of tests.
 default_paths() {
 	local v
-	for v in ROOT_KEY POLICY BUNDLES STORE STATE MOUNT; do unset "SECRETFS_$v"; done
+	for v in ROOT_KEY POLICY BUNDLES STORE STATE MOUNT RUN; do unset "SECRETFS_$v"; done
 	own_etc
 	rm -rf /etc/secretfs /etc/flyte
 	mount -t tmpfs -o mode=0755 local /usr/local

@@ -28,7 +28,7 @@ bash_at() {
 @test "bash: verbs, nouns and flags are those of --help" {
 	same "$(secretctl --help | awk '/^$/ { n++ } n == 1 && /^  / { print $1 }' | sort -u | paste -sd ' ')" "$(bash_at '')"
 	same "umount update" "$(bash_at u)"
-	same "bundle domain project secret slot writer" "$(bash_at get '')"
+	same "bundle domain mount project secret slot writer" "$(bash_at get '')"
 	same "$(secretctl update secret --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort | paste -sd ' ')" \
 		"$(bash_at update secret --)"
 	same "--reveal" "$(bash_at get secret K --re)"
@@ -59,12 +59,14 @@ bash_at() {
 	same shop-ci "$(bash_at rotate writer '')"
 	same "bash fish zsh" "$(bash_at completion '')"
 	same "json table" "$(bash_at get secret -o '')"
+	same "json prometheus table" "$(bash_at get mount -o '')"
 	same "file passphrase recovery" "$(bash_at create slot '')"
 	touch "$dir/some.env"
 	same "$dir/some.env" "$(bash_at import "$dir/so")"
 	same "$dir/some.env" "$(bash_at create secret K -f "$dir/so")"
 	mount_at "$dir/mnt"
 	holds "$(bash_at umount '')" "$dir/mnt"
+	holds "$(bash_at get mount '')" "$dir/mnt"
 }
 
 @test "without the root key: by the bundles, by a writer's, or from the mount; else nothing, in silence" {

@@ -21,6 +21,7 @@ PATHS = {
     "SECRETFS_STORE": "var/store",
     "SECRETFS_STATE": "var/state",
     "SECRETFS_MOUNT": "mnt",
+    "SECRETFS_RUN": "run",
 }
 
 

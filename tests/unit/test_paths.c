@@ -79,6 +79,7 @@ static void test_defaults_of_root(void **state)
 	assert_path(PATH_STORE, NULL, "/var/lib/secretfs/store");
 	assert_path(PATH_STATE, NULL, "/var/lib/secretfs/state");
 	assert_path(PATH_MOUNT, NULL, "/etc/flyte/secrets");
+	assert_path(PATH_RUN, NULL, "/run/secretfs");
 }
 
 static void test_defaults_of_others(void **state)
@@ -91,12 +92,14 @@ static void test_defaults_of_others(void **state)
 	assert_path(PATH_STORE, NULL, "/home/someone/.local/share/secretfs/store");
 	assert_path(PATH_STATE, NULL, "/home/someone/.local/share/secretfs/state");
 	assert_path(PATH_MOUNT, NULL, "/home/someone/.local/share/secretfs/mnt");
+	assert_path(PATH_RUN, NULL, "/home/someone/.local/share/secretfs/run");
 	setenv("XDG_CONFIG_HOME", "/c", 1);
 	setenv("XDG_DATA_HOME", "/d", 1);
 	setenv("XDG_RUNTIME_DIR", "/r", 1);
 	assert_path(PATH_POLICY, NULL, "/c/secretfs/policy.ini");
 	assert_path(PATH_STORE, NULL, "/d/secretfs/store");
 	assert_path(PATH_MOUNT, NULL, "/r/secretfs");
+	assert_path(PATH_RUN, NULL, "/r/secretfs.run");
 	setenv("XDG_DATA_HOME", "relative", 1); /* to be ignored, says the specification */
 	assert_path(PATH_STORE, NULL, "/home/someone/.local/share/secretfs/store");
 	setenv("XDG_DATA_HOME", "", 1);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * status - what a server tells about itself: the scopes it shows, what went wrong last, counters.
+ * No key, no value, no name of a secret but in an alarm, which the log has too.
+ *
+ * It lies in the memory that server and keeper share, and goes on counting where a predecessor was
+ * killed.  One process writes, with plain stores; the keeper reads, and trusts none of it.
+ *
+ * An alarm stands until its cause has healed: a store that could not be taken is taken again, an
+ * altered value opens, or is not shown any more.
+ */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "page.h"
+#include "scope.h"
+
+#define STATUS_TEXT 256
+#define STATUS_ALTERED 16
+
+enum status_counter {
+	STATUS_GRANTED, /* opens */
+	STATUS_DENIED,
+	STATUS_FAILED,
+	STATUS_READS,
+	STATUS_COUNTERS,
+};
+
+struct status_said { /* the newest is in slot[(count - 1) % 2] */
+	_Atomic uint32_t count;
+	struct {
+		uint64_t time; /* s since 1970 */
+		char text[STATUS_TEXT];
+	} slot[2];
+};
+
+struct status_scope {
+	_Atomic uint64_t epoch, time; /* of the newest commit; ns */
+};
+
+struct status_altered { /* a value that failed authentication */
+	uint64_t ino;	/* 0 = free */
+	uint8_t id[HASH_SIZE];
+};
+
+struct status {
+	char project[SCOPE_PART_MAX + 1], domain[SCOPE_PART_MAX + 1]; /* of the mount */
+	_Atomic uint32_t levels;				      /* bits: scopes it shows */
+	_Atomic uint32_t secrets;
+	struct status_scope scopes[SCOPE_LEVELS];
+	_Atomic uint64_t reloads, reloaded; /* s since 1970: another view or other rules */
+	struct status_said alarm, store, policy;
+	_Atomic uint32_t store_fails, store_alarms, policy_fails;
+	_Atomic uint32_t naltered;
+	struct status_altered altered[STATUS_ALTERED];
+	_Atomic uint64_t counters[STATUS_COUNTERS];
+};
+
+struct load_error;
+struct policy_error;
+struct view;
+
+/* Of this process; what is written before status_attach is lost. */
+extern struct status *status_own;
+
+/* shared: the descriptor of struct shared.  From here on alarms are kept too.  ERR_IO. */
+WUR int status_attach(int shared);
+
+void status_serves(const struct scope *mount);
+/* Another view is served; first: by a server that has just started. */
+void status_view(const struct view *v, bool first);
+void status_rules(void); /* other rules are */
+
+/* How loading went: NULL: well. */
+void status_store(const struct load_error *e);
+void status_policy(const char *error, unsigned line);
+/* How opening a value went. */
+void status_value(uint64_t ino, const uint8_t id[static HASH_SIZE], int err, int store_error);
+/* The same of an open(2), by its errno; 0: granted. */
+void status_open(int err);
+
+static inline void status_count(enum status_counter c)
+{
+	_Atomic uint64_t *n = &status_own->counters[c];
+
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+#endif
