@@ -6,47 +6,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bundles.h"
-#include "json.h"
-#include "mounts.h"
-#include "served.h"
+#include "doctor.h"
 #include "show.h"
-#include "table.h"
 #include "ui.h"
 #include "when.h"
 
 #define NS 1000000000u
 #define CLOCK_SLACK 60 /* s: hosts are never quite together */
-#define ANSWER_MS 3000
 
-enum state { STATE_OK, STATE_NOTE, STATE_MEND };
-
-struct doctor {
-	struct session s;
-	struct table *table; /* or */
-	json_t *array;
-	bool mend;
-	uint64_t newest; /* commit that was seen, ns */
-	char newest_in[SCOPE_STR];
-};
-
-/* mend: the command, or NULL. */
-static void say(struct doctor *d, const char *what, enum state state, const char *mend,
-		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-static void say(struct doctor *d, const char *what, enum state state, const char *mend,
+void doctor_say(struct doctor *d, const char *what, enum state state, const char *mend,
 		const char *fmt, ...)
 {
 	static const char *const names[] = {"ok", "note", "mend"};
@@ -70,12 +47,10 @@ static void say(struct doctor *d, const char *what, enum state state, const char
 	json_array_append_new(d->array, o);
 }
 
-/* A command with one path in it. */
-#define COMMAND (PATH_MAX + 64)
-static const char *command(char out[COMMAND], const char *before, const char *path,
+const char *doctor_command(char out[DOCTOR_COMMAND], const char *before, const char *path,
 			   const char *after)
 {
-	snprintf(out, COMMAND, "%s%s%s", before, path, after);
+	snprintf(out, DOCTOR_COMMAND, "%s%s%s", before, path, after);
 	return out;
 }
 
@@ -92,34 +67,34 @@ struct wanted {
 /* True when it is there and as it should be. */
 static bool check_file(struct doctor *d, const struct wanted *w, const char *path)
 {
-	char todo[COMMAND];
+	char todo[DOCTOR_COMMAND];
 	struct stat st;
 
 	if (lstat(path, &st) < 0) {
 		if (errno == ENOENT)
-			say(d, w->what, w->absent ? STATE_MEND : STATE_NOTE, w->absent,
-			    "%s is not there", path);
+			doctor_say(d, w->what, w->absent ? STATE_MEND : STATE_NOTE, w->absent,
+				   "%s is not there", path);
 		else
-			say(d, w->what, STATE_NOTE, "run doctor as root", "%s: %s", path,
-			    strerror(errno));
+			doctor_say(d, w->what, STATE_NOTE, "run doctor as root", "%s: %s", path,
+				   strerror(errno));
 		return false;
 	}
 	if (w->dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)) {
-		say(d, w->what, STATE_MEND, NULL, "%s is no %s", path,
-		    w->dir ? "directory" : "plain file");
+		doctor_say(d, w->what, STATE_MEND, NULL, "%s is no %s", path,
+			   w->dir ? "directory" : "plain file");
 		return false;
 	}
 	if (st.st_uid != geteuid() && st.st_uid != 0) {
 		snprintf(todo, sizeof(todo), "chown %u %s", (unsigned)geteuid(), path);
-		say(d, w->what, STATE_MEND, todo, "%s belongs to user %u", path,
-		    (unsigned)st.st_uid);
+		doctor_say(d, w->what, STATE_MEND, todo, "%s belongs to user %u", path,
+			   (unsigned)st.st_uid);
 		return false;
 	}
 	if (st.st_mode & w->forbidden) {
 		snprintf(todo, sizeof(todo), "chmod %04o %s", (unsigned)w->mode, path);
-		say(d, w->what, STATE_MEND, todo, "others may %s %s (mode %04o)",
-		    (st.st_mode & w->forbidden & 0022) ? "change" : "read", path,
-		    (unsigned)(st.st_mode & 07777));
+		doctor_say(d, w->what, STATE_MEND, todo, "others may %s %s (mode %04o)",
+			   (st.st_mode & w->forbidden & 0022) ? "change" : "read", path,
+			   (unsigned)(st.st_mode & 07777));
 		return false;
 	}
 	return true;
@@ -131,7 +106,7 @@ static void check_root_key(struct doctor *d)
 	const char *path = d->s.paths[PATH_ROOT_KEY];
 
 	if (check_file(d, &w, path))
-		say(d, w.what, STATE_OK, NULL, "%s", path);
+		doctor_say(d, w.what, STATE_OK, NULL, "%s", path);
 }
 
 static void check_policy(struct doctor *d)
@@ -139,7 +114,7 @@ static void check_policy(struct doctor *d)
 	static const struct wanted w = {"policy", 0022, 0644, false, NULL};
 	const char *path = d->s.paths[PATH_POLICY];
 	struct policy_error e = {0};
-	char todo[COMMAND];
+	char todo[DOCTOR_COMMAND];
 	int r;
 
 	if (!check_file(d, &w, path))
@@ -147,25 +122,25 @@ static void check_policy(struct doctor *d)
 	r = policy_load(path, &d->s.policy, &e);
 	if (r) {
 		snprintf(todo, sizeof(todo), "edit line %u of %s", e.line, path);
-		say(d, w.what, STATE_MEND, e.line ? todo : NULL, "%s:%u: %s", path, e.line,
-		    e.text[0] ? e.text : err_str(r));
+		doctor_say(d, w.what, STATE_MEND, e.line ? todo : NULL, "%s:%u: %s", path, e.line,
+			   e.text[0] ? e.text : err_str(r));
 		return;
 	}
-	say(d, w.what, STATE_OK, NULL, "%s", path);
+	doctor_say(d, w.what, STATE_OK, NULL, "%s", path);
 }
 
 static void check_directory(struct doctor *d, const struct wanted *w, const char *path)
 {
-	char todo[COMMAND];
+	char todo[DOCTOR_COMMAND];
 
 	if (!check_file(d, w, path))
 		return;
 	if (access(path, R_OK | W_OK | X_OK) != 0)
-		say(d, w->what, geteuid() == 0 ? STATE_MEND : STATE_NOTE,
-		    command(todo, "run it as the owner of ", path, ""), "%s: %s", path,
-		    strerror(errno));
+		doctor_say(d, w->what, geteuid() == 0 ? STATE_MEND : STATE_NOTE,
+			   doctor_command(todo, "run it as the owner of ", path, ""), "%s: %s",
+			   path, strerror(errno));
 	else
-		say(d, w->what, STATE_OK, NULL, "%s", path);
+		doctor_say(d, w->what, STATE_OK, NULL, "%s", path);
 }
 
 /* --- bundles, and the commits that they open ---------------------------------------------- */
@@ -205,7 +180,7 @@ static int check_bundle(void *arg, const char *name, const char *path)
 	static const struct wanted w = {"bundle", 0077, 0400, false, NULL};
 	struct doctor *d = arg;
 	BUNDLE_CLEANUP struct bundle *b = NULL;
-	char todo[COMMAND], flags[WORDS_FLAGS], text[SCOPE_STR];
+	char todo[DOCTOR_COMMAND], flags[WORDS_FLAGS], text[SCOPE_STR];
 	size_t at = 0;
 	int r;
 
@@ -213,14 +188,16 @@ static int check_bundle(void *arg, const char *name, const char *path)
 		return 0;
 	r = bundle_open(path, &b);
 	if (r) {
-		say(d, w.what, STATE_MEND, command(todo, "rm ", path, ", and mint it again"),
-		    "%s: %s", path, err_str(r));
+		doctor_say(d, w.what, STATE_MEND,
+			   doctor_command(todo, "rm ", path, ", and mint it again"), "%s: %s", path,
+			   err_str(r));
 		return 0;
 	}
 	r = d->s.backend ? open_scopes(d, b, &at) : 0;
 	if (r == ERR_DENIED) {
 		snprintf(todo, sizeof(todo), "secretctl delete bundle %s", name);
-		say(d, w.what, STATE_MEND, todo, "%s: writer %s is granted no more", path, b->name);
+		doctor_say(d, w.what, STATE_MEND, todo, "%s: writer %s is granted no more", path,
+			   b->name);
 	} else if (r) {
 		if (b->kind == BUNDLE_READER)
 			snprintf(todo, sizeof(todo), "secretctl create bundle %s%s", name,
@@ -228,10 +205,10 @@ static int check_bundle(void *arg, const char *name, const char *path)
 		else
 			snprintf(todo, sizeof(todo), "secretctl rotate writer %s%s", b->name,
 				 words_flags(&b->scope, flags));
-		say(d, w.what, STATE_MEND, r == ERR_GENERATION ? todo : "secretctl check",
-		    "%s: (%s): %s", path, scope_str(&b->rings[at]->scope, text), err_str(r));
+		doctor_say(d, w.what, STATE_MEND, r == ERR_GENERATION ? todo : "secretctl check",
+			   "%s: (%s): %s", path, scope_str(&b->rings[at]->scope, text), err_str(r));
 	} else {
-		say(d, w.what, STATE_OK, NULL, "%s (%s)", path, scope_str(&b->scope, text));
+		doctor_say(d, w.what, STATE_OK, NULL, "%s (%s)", path, scope_str(&b->scope, text));
 	}
 	return 0;
 }
@@ -272,14 +249,15 @@ static void check_clock(struct doctor *d)
 	uint64_t newest = d->newest / NS;
 
 	if (!newest)
-		say(d, "clock", STATE_NOTE, NULL, "no commit could be read to compare it with");
+		doctor_say(d, "clock", STATE_NOTE, NULL,
+			   "no commit could be read to compare it with");
 	else if (when_now() + CLOCK_SLACK < newest)
-		say(d, "clock", STATE_MEND, "timedatectl set-ntp true",
-		    "%s is before the newest commit (%s), %s", when_local(when_now(), now),
-		    d->newest_in, when_local(newest, then));
+		doctor_say(d, "clock", STATE_MEND, "timedatectl set-ntp true",
+			   "%s is before the newest commit (%s), %s", when_local(when_now(), now),
+			   d->newest_in, when_local(newest, then));
 	else
-		say(d, "clock", STATE_OK, NULL, "%s, not before any commit",
-		    when_local(when_now(), now));
+		doctor_say(d, "clock", STATE_OK, NULL, "%s, not before any commit",
+			   when_local(when_now(), now));
 }
 
 /* --- the system ------------------------------------------------------------------------ */
@@ -296,13 +274,15 @@ static void check_memlock(struct doctor *d)
 	l.rlim_cur = l.rlim_max;
 	setrlimit(RLIMIT_MEMLOCK, &l);
 	if (secret_alloc(16384, &small))
-		say(d, "memlock", STATE_MEND, todo, "no memory can be locked: nothing will open");
+		doctor_say(d, "memlock", STATE_MEND, todo,
+			   "no memory can be locked: nothing will open");
 	else if (secret_alloc(SECRET_MAX, &large))
-		say(d, "memlock", STATE_MEND, todo,
-		    "only %llu KiB of memory may be locked: large secrets will not open",
-		    (unsigned long long)l.rlim_max / 1024);
+		doctor_say(d, "memlock", STATE_MEND, todo,
+			   "only %llu KiB of memory may be locked: large secrets will not open",
+			   (unsigned long long)l.rlim_max / 1024);
 	else
-		say(d, "memlock", STATE_OK, NULL, "memory for the largest secret can be locked");
+		doctor_say(d, "memlock", STATE_OK, NULL,
+			   "memory for the largest secret can be locked");
 	secret_free(small);
 	secret_free(large);
 }
@@ -314,15 +294,15 @@ static void check_device(struct doctor *d)
 
 	if (fd >= 0) {
 		close(fd);
-		say(d, "/dev/fuse", STATE_OK, NULL, "it opens");
+		doctor_say(d, "/dev/fuse", STATE_OK, NULL, "it opens");
 	} else if (stat("/dev/fuse", &st) < 0) {
-		say(d, "/dev/fuse", STATE_MEND, "modprobe fuse; in a container: --device /dev/fuse",
-		    "it is not there");
+		doctor_say(d, "/dev/fuse", STATE_MEND,
+			   "modprobe fuse; in a container: --device /dev/fuse", "it is not there");
 	} else {
-		say(d, "/dev/fuse", STATE_MEND,
-		    errno == EACCES ? "chmod 0666 /dev/fuse"
-				    : "modprobe fuse; in a container: --device /dev/fuse",
-		    "it does not open: %s", strerror(errno));
+		doctor_say(d, "/dev/fuse", STATE_MEND,
+			   errno == EACCES ? "chmod 0666 /dev/fuse"
+					   : "modprobe fuse; in a container: --device /dev/fuse",
+			   "it does not open: %s", strerror(errno));
 	}
 }
 
@@ -347,20 +327,20 @@ static bool in_path(const char *program, char out[PATH_MAX])
 static void check_fusermount(struct doctor *d)
 {
 	enum state bad = geteuid() == 0 ? STATE_NOTE : STATE_MEND;
-	char path[PATH_MAX], todo[COMMAND];
+	char path[PATH_MAX], todo[DOCTOR_COMMAND];
 	struct stat st;
 
 	if (!in_path("fusermount3", path))
-		say(d, "fusermount3", bad, "apt-get install fuse3",
-		    "it is not in PATH: only root can mount");
+		doctor_say(d, "fusermount3", bad, "apt-get install fuse3",
+			   "it is not in PATH: only root can mount");
 	else if (stat(path, &st) < 0 || st.st_uid != 0 || !(st.st_mode & S_ISUID))
-		say(d, "fusermount3", bad, command(todo, "chmod 4755 ", path, ""),
-		    "%s is not set-user-id root: only root can mount", path);
+		doctor_say(d, "fusermount3", bad, doctor_command(todo, "chmod 4755 ", path, ""),
+			   "%s is not set-user-id root: only root can mount", path);
 	else if (access("/etc/mtab", R_OK) < 0) /* which it reads, to see whose a mount is */
-		say(d, "fusermount3", bad, "ln -s ../proc/self/mounts /etc/mtab",
-		    "/etc/mtab is not there: only root can unmount");
+		doctor_say(d, "fusermount3", bad, "ln -s ../proc/self/mounts /etc/mtab",
+			   "/etc/mtab is not there: only root can unmount");
 	else
-		say(d, "fusermount3", STATE_OK, NULL, "%s", path);
+		doctor_say(d, "fusermount3", STATE_OK, NULL, "%s", path);
 }
 
 static void check_allow_other(struct doctor *d)
@@ -378,119 +358,13 @@ static void check_allow_other(struct doctor *d)
 	if (f)
 		fclose(f);
 	if (found || geteuid() == 0)
-		say(d, "allow_other", STATE_OK, NULL, "%s",
-		    found ? "user_allow_other stands in /etc/fuse.conf" : "root may always");
+		doctor_say(d, "allow_other", STATE_OK, NULL, "%s",
+			   found ? "user_allow_other stands in /etc/fuse.conf" : "root may always");
 	else
-		say(d, "allow_other", STATE_NOTE, "echo user_allow_other >> /etc/fuse.conf",
-		    "without user_allow_other in /etc/fuse.conf nobody else, not even root or a "
-		    "container, can use your mounts");
-}
-
-/* --- mounts ------------------------------------------------------------------------------ */
-
-/* Is it alive? Asked by a child, since a stuck one never answers. 0, an errno, or -1 without answer. */
-static int ask_mount(const char *path)
-{
-	struct pollfd p = {.events = POLLIN};
-	struct stat st;
-	int status = 0;
-	bool ended;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0)
-		_exit(stat(path, &st) < 0 ? (errno < 256 ? errno : EIO) : 0);
-	if (pid < 0)
-		return errno;
-	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	ended = p.fd >= 0 && poll(&p, 1, ANSWER_MS) == 1;
-	if (p.fd >= 0)
-		close(p.fd);
-	if (!ended) {
-		kill(pid, SIGKILL);
-		return -1;
-	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return EIO;
-	return WEXITSTATUS(status);
-}
-
-/* The mount that path lies on. */
-struct above {
-	const char *path;
-	char best[PATH_MAX];
-	bool shared;
-};
-
-static int find_above(void *arg, const struct mounts_line *line)
-{
-	struct above *a = arg;
-	size_t len = strcmp(line->path, "/") == 0 ? 0 : strlen(line->path);
-
-	if (strcmp(line->path, a->path) == 0 || strncmp(a->path, line->path, len) != 0 ||
-	    a->path[len] != '/' || (a->best[0] && len + 1 < strlen(a->best)))
-		return 0;
-	snprintf(a->best, sizeof(a->best), "%s", line->path);
-	a->shared = line->shared;
-	return 0;
-}
-
-static void check_propagation(struct doctor *d, const char *path)
-{
-	struct above a = {.path = path};
-	char todo[COMMAND];
-
-	(void)mounts_each(find_above, &a);
-	if (!a.best[0])
-		return;
-	if (a.shared)
-		say(d, "propagation", STATE_OK, NULL, "%s, above %s, is shared", a.best, path);
-	else
-		say(d, "propagation", STATE_NOTE,
-		    command(todo, "mount --make-rshared ", a.best,
-			    ", if containers are to see later mounts"),
-		    "%s, above %s, is private: Docker takes it with :ro, but not with rslave",
-		    a.best, path);
-}
-
-static void check_mount(struct doctor *d, const struct served *m)
-{
-	char todo[COMMAND], again[2 * PATH_MAX + 64];
-	int answer;
-
-	snprintf(again, sizeof(again), "secretctl umount --lazy %s && secretctl mount %s", m->path,
-		 m->path);
-	if (!m->mounted) {
-		say(d, "mount", STATE_NOTE, command(todo, "secretctl mount ", m->path, ""),
-		    "%s is in the policy, and not mounted", m->path);
-		return;
-	}
-	answer = ask_mount(m->path);
-	if (answer == ENOTCONN || answer == ECONNABORTED)
-		say(d, "mount", STATE_MEND, again, "%s is stale: its daemon is gone", m->path);
-	else if (answer == -1)
-		say(d, "mount", STATE_MEND, again, "%s does not answer", m->path);
-	else if (answer == EACCES && geteuid() != 0)
-		say(d, "mount", STATE_NOTE, NULL, "%s is another user's", m->path);
-	else if (answer)
-		say(d, "mount", STATE_MEND, again, "%s: %s", m->path, strerror(answer));
-	else
-		say(d, "mount", STATE_OK, NULL, "%s answers", m->path);
-}
-
-static void check_mounts(struct doctor *d)
-{
-	SERVED_CLEANUP struct served_list l = {0};
-
-	if (served_load(d->s.policy, &l))
-		return;
-	for (size_t i = 0; i < l.n; i++) {
-		check_mount(d, &l.v[i]);
-		check_propagation(d, l.v[i].path);
-	}
-	if (!l.n)
-		check_propagation(d, d->s.paths[PATH_MOUNT]);
+		doctor_say(
+			d, "allow_other", STATE_NOTE, "echo user_allow_other >> /etc/fuse.conf",
+			"without user_allow_other in /etc/fuse.conf nobody else, not even root or a "
+			"container, can use your mounts");
 }
 
 /* --- all ----------------------------------------------------------------------------------- */
@@ -514,7 +388,7 @@ static void check_all(struct doctor *d)
 	check_device(d);
 	check_fusermount(d);
 	check_allow_other(d);
-	check_mounts(d);
+	doctor_mounts(d);
 }
 
 int doctor_run(struct call *c)
