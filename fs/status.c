@@ -69,6 +69,15 @@ int status_attach(int shared)
 	return 0;
 }
 
+/* It is tried again and again, and ends the same way: that is one fault, which began then. */
+static void say_fault(struct status_said *s, bool stands, const char *text)
+{
+	uint32_t n = atomic_load_explicit(&s->count, memory_order_relaxed);
+
+	if (!stands || strcmp(s->slot[(n - 1) % 2].text, text) != 0)
+		say(s, text);
+}
+
 /* ---- what is served ---- */
 
 void status_serves(const struct scope *mount)
@@ -132,9 +141,11 @@ void status_store(const struct load_error *e)
 	if (e) {
 		snprintf(text, sizeof(text), "scope %s: %s", scope_str(&e->scope, scope),
 			 e->error == ERR_IO ? strerror(e->saved_errno) : err_str(e->error));
-		say(&status_own->store, text);
+		say_fault(&status_own->store, status_own->store_fails, text);
 	}
-	set32(&status_own->store_alarms, e && access_is_alarming(e->error));
+	/* A store that is away afterwards has not healed. */
+	set32(&status_own->store_alarms,
+	      e && (status_own->store_alarms || access_is_alarming(e->error)));
 	set32(&status_own->store_fails, e != NULL);
 }
 
@@ -142,12 +153,13 @@ void status_policy(const char *error, unsigned line)
 {
 	char text[STATUS_TEXT];
 
-	if (error && line)
-		snprintf(text, sizeof(text), "line %u: %s", line, error);
-	else if (error)
-		snprintf(text, sizeof(text), "%s", error);
-	if (error)
-		say(&status_own->policy, text);
+	if (error) {
+		if (line)
+			snprintf(text, sizeof(text), "line %u: %s", line, error);
+		else
+			snprintf(text, sizeof(text), "%s", error);
+		say_fault(&status_own->policy, status_own->policy_fails, text);
+	}
 	set32(&status_own->policy_fails, error != NULL);
 }
 

@@ -132,7 +132,9 @@ except OSError as e: print(errno.errorcode[e.errno])' "$mnt/TOKEN")"
 	holds "$(of .alarm.text)" "last good view"
 	same "$epoch" "$(of '[.scopes[].epoch]')"
 	same two "$(cat "$mnt/KEY")"
-	same serving "$(of .state | tr -d '"')"
+	same '"serving"' "$(of .state)"
+	sleep 1 # it is tried again and again
+	same '[1,1]' "$(of '[.alarm.count,.store_fault.count]')"
 	holds "$(secretctl get mount)" stands
 	holds "$(secretctl get mount "$mnt")" "it stands"
 	run -1 secretctl doctor
