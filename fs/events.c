@@ -84,8 +84,11 @@ int events_note(struct event_list *l, const struct view *old, const struct view_
 {
 	const struct view *v = is ? new : old;
 	const struct view_entry *named = is ? is : was;
-	struct event *e = calloc(1, sizeof(*e) + named->path_len + 1u);
+	struct event *e;
 
+	if (!named)
+		return ERR_INVAL;
+	e = calloc(1, sizeof(*e) + named->path_len + 1u);
 	if (!e)
 		return ERR_NOMEM;
 	view_path(v, named, e->path);

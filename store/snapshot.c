@@ -58,7 +58,7 @@ int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floo
 		r = snapshot_at(b, k, id, &s);
 	if (r == 0 && floor)
 		r = floor_check(b, k, floor, &s->commit);
-	if (r < 0) {
+	if (r < 0 || !s) {
 		blob_free(&ref);
 		return r;
 	}
