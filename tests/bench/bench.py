@@ -160,6 +160,15 @@ class Bench:
                                 rate=r['rate'], mib=r['rate'] * size / MIB, cpu=cpu)
             self.say(f'read {size} bytes')
 
+    def steps(self):
+        for p in self.rounds(self.peers):
+            before = p.cpu()
+            r = self.load('steps', p.files(64))
+            cpu = (p.cpu() - before) / r['ops'] * 1e6
+            for step in 'open', 'read', 'end', 'close':
+                self.record('steps', step, p.name, p50=r[step])
+            self.record('steps', "of it the daemon's CPU", p.name, p50=cpu)
+
     def first(self):
         """Versions that nobody has opened since the mount was made."""
         ours = self.stores[1000]
@@ -262,7 +271,7 @@ class Bench:
 
     def run(self, only):
         self.begin = time.monotonic()
-        parts = {'read': [self.read], 'first': [self.first], 'stat': [self.stat],
+        parts = {'read': [self.read, self.steps], 'first': [self.first], 'stat': [self.stat],
                  'list': [self.listing], 'open': [self.open_growth],
                  'idle': [self.idle, self.drip], 'start': [self.start, self.memory],
                  'admin': [self.admin]}

@@ -5,6 +5,7 @@
  *
  *	load read [-n READERS] [-t SECONDS] [-b BUFFER] PATH...	open, read to the end, close
  *	load once [-b BUFFER] PATH...				the same, each path once
+ *	load steps [-t SECONDS] PATH...				the same, and how long each call took
  *	load drip [-t SECONDS] PATH...				the same, once a second
  *	load stat [-n READERS] [-t SECONDS] PATH...
  *	load list [-t SECONDS] DIRECTORY			readdir to the end
@@ -34,9 +35,12 @@
 #define OCTAVES 42
 #define BUCKETS (OCTAVES * SUB)
 
+enum step { STEP_OPEN, STEP_READ, STEP_END, STEP_CLOSE, STEPS };
+
 struct result { /* of one reader, shared with the parent */
 	uint64_t ops, bytes, names, busy_ns;
 	uint64_t buckets[BUCKETS];
+	uint64_t steps[STEPS][BUCKETS];
 };
 
 struct shared {
@@ -50,7 +54,7 @@ struct job {
 	int (*once)(const struct job *j, const char *path, struct result *r);
 	unsigned readers;
 	double seconds;
-	bool each_once, drip;
+	bool each_once, drip, steps;
 	size_t buffer;
 	char *memory;
 	char **paths;
@@ -84,6 +88,31 @@ static int read_file(const struct job *j, const char *path, struct result *r)
 		r->bytes += (uint64_t)n;
 	if (close(fd) < 0 || n < 0)
 		return -1;
+	return 0;
+}
+
+static unsigned bucket_of(uint64_t ns);
+
+/* The clock is read between the calls: the sum is a little more than read_file takes. */
+static int read_in_steps(const struct job *j, const char *path, struct result *r)
+{
+	uint64_t t[STEPS + 1] = {now_ns()};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n, end;
+
+	if (fd < 0)
+		return -1;
+	t[1] = now_ns();
+	n = read(fd, j->memory, j->buffer);
+	t[2] = now_ns();
+	end = read(fd, j->memory, j->buffer);
+	t[3] = now_ns();
+	if (close(fd) < 0 || n < 0 || end != 0)
+		return -1;
+	t[4] = now_ns();
+	for (int i = 0; i < STEPS; i++)
+		r->steps[i][bucket_of(t[i + 1] - t[i])]++;
+	r->bytes += (uint64_t)n;
 	return 0;
 }
 
@@ -149,12 +178,12 @@ static double middle_of(unsigned bucket)
 	return ((double)(bucket - octave * SUB) + 0.5) * (double)((uint64_t)1 << octave);
 }
 
-static double percentile(const struct result *sum, double p)
+static double percentile(const uint64_t *buckets, uint64_t ops, double p)
 {
-	uint64_t want = (uint64_t)((double)sum->ops * p), seen = 0;
+	uint64_t want = (uint64_t)((double)ops * p), seen = 0;
 
 	for (unsigned i = 0; i < BUCKETS; i++) {
-		seen += sum->buckets[i];
+		seen += buckets[i];
 		if (seen > want)
 			return middle_of(i) / 1000;
 	}
@@ -221,6 +250,7 @@ static bool run(const struct job *j, struct shared *s)
 
 static void print(const struct job *j, const struct shared *s)
 {
+	static const char *const steps[STEPS] = {"open", "read", "end", "close"};
 	static struct result sum;
 	double rate = 0;
 
@@ -232,18 +262,25 @@ static void print(const struct job *j, const struct shared *s)
 		sum.names += r->names;
 		if (r->busy_ns)
 			rate += (double)r->ops * 1e9 / (double)r->busy_ns;
-		for (unsigned b = 0; b < BUCKETS; b++)
+		for (unsigned b = 0; b < BUCKETS; b++) {
 			sum.buckets[b] += r->buckets[b];
+			for (int step = 0; step < STEPS; step++)
+				sum.steps[step][b] += r->steps[step][b];
+		}
 	}
 	printf("{\"ops\": %llu, \"rate\": %.1f, \"p50\": %.3f, \"p99\": %.3f, \"bytes\": %llu, "
-	       "\"names\": %llu}\n",
-	       (unsigned long long)sum.ops, rate, percentile(&sum, 0.50), percentile(&sum, 0.99),
-	       (unsigned long long)sum.bytes, (unsigned long long)sum.names);
+	       "\"names\": %llu",
+	       (unsigned long long)sum.ops, rate, percentile(sum.buckets, sum.ops, 0.50),
+	       percentile(sum.buckets, sum.ops, 0.99), (unsigned long long)sum.bytes,
+	       (unsigned long long)sum.names);
+	for (int step = 0; j->steps && step < STEPS; step++)
+		printf(", \"%s\": %.3f", steps[step], percentile(sum.steps[step], sum.ops, 0.50));
+	puts("}");
 }
 
 static int usage(void)
 {
-	fputs("usage: load read|once|drip|stat|list|long [-n READERS] [-t SECONDS] [-b BUFFER] "
+	fputs("usage: load read|once|steps|drip|stat|list|long [-n READERS] [-t SECONDS] [-b BUFFER] "
 	      "PATH...\n",
 	      stderr);
 	return 2;
@@ -255,8 +292,9 @@ static bool choose(struct job *j, const char *verb)
 		const char *verb;
 		int (*once)(const struct job *j, const char *path, struct result *r);
 	} verbs[] = {
-		{"read", read_file}, {"once", read_file},  {"drip", read_file},
-		{"stat", stat_file}, {"list", list_names}, {"long", list_long},
+		{"read", read_file},	  {"once", read_file},	{"drip", read_file},
+		{"stat", stat_file},	  {"list", list_names}, {"long", list_long},
+		{"steps", read_in_steps},
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -264,6 +302,7 @@ static bool choose(struct job *j, const char *verb)
 			j->once = verbs[i].once;
 	j->each_once = strcmp(verb, "once") == 0;
 	j->drip = strcmp(verb, "drip") == 0;
+	j->steps = strcmp(verb, "steps") == 0;
 	return j->once;
 }
 

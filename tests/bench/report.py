@@ -10,6 +10,7 @@ TABLES = [
     ('read', 'p99', 'open + read + close, p99', 'us'),
     ('read', 'rate', 'opens a second, all readers', '/s'),
     ('read', 'cpu', "daemon's CPU per open", 'us'),
+    ('steps', 'p50', 'where the time of 64 bytes goes: each call, p50', 'us'),
     ('first', 'p50', 'first open of a version', 'us'),
     ('stat', 'p50', 'stat, p50', 'us'),
     ('list', 'ms', 'readdir of N names', 'ms'),
