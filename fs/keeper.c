@@ -52,7 +52,8 @@ struct keeper {
 	int64_t credit_ms; /* restarts are paid from it; it grows with time */
 	int64_t credit_since;
 	unsigned refused;
-	bool loud; /* said that it keeps dying */
+	bool again; /* next has been tried before, or the server asked for it: it is quiet */
+	bool loud;  /* said that it keeps dying */
 	bool next_loaded;
 	int next_exe, old_bundle; /* -1: none */
 	struct bundle_watch bundle;
@@ -284,9 +285,8 @@ static int64_t refused_again(struct keeper *k)
 	if (k->refused < 7)
 		wait = REFUSED_MIN_MS << k->refused;
 	k->refused++;
-	log_say(LOGGED_ERROR,
-		"the server cannot start (%u times now); it is tried again in %lld ms", k->refused,
-		(long long)wait);
+	if (k->refused == 1)
+		log_say(LOGGED_ERROR, "the server cannot start; it is tried again until it can");
 	return now_ms() + wait;
 }
 
@@ -358,7 +358,9 @@ static void server_ended(struct keeper *k, int status)
 
 static void next_ended(struct keeper *k)
 {
-	log_say(LOGGED_ERROR, "the new server did not start; the old one goes on");
+	/* What keeps it from starting it says itself, once for all times it is tried. */
+	log_say(k->again ? LOGGED_DEBUG : LOGGED_ERROR,
+		"the new server did not start; the old one goes on");
 	if (k->old_bundle >= 0)
 		bundle_watch_retry(&k->bundle);
 	drop_next(k);
@@ -410,6 +412,7 @@ static void replace(struct keeper *k, int exe, int bundle)
 			close(bundle);
 		return;
 	}
+	k->again = false;
 	k->next_exe = exe;
 	if (bundle >= 0) {
 		k->old_bundle = k->h->fd[HANDOVER_BUNDLE];
@@ -419,6 +422,12 @@ static void replace(struct keeper *k, int exe, int bundle)
 		    ROLE_SERVER, k->c->mountpoint);
 	if (k->next.pid <= 0)
 		drop_next(k);
+}
+
+static void renew(struct keeper *k)
+{
+	replace(k, -1, -1);
+	k->again = true;
 }
 
 static void upgrade(struct keeper *k)
@@ -433,14 +442,17 @@ static void upgrade(struct keeper *k)
 
 static void take_bundle(struct keeper *k)
 {
+	bool again = k->bundle.wait != 0;
 	int fd = -1;
 
 	if (bundle_watch_changed(&k->bundle, k->h->fd[HANDOVER_BUNDLE]))
 		fd = keeper_open_bundle(k->c->bundle);
 	if (fd < 0)
 		return;
-	log_say(LOGGED_INFO, "%s: minted anew: it is taken up", k->c->bundle);
+	log_say(again ? LOGGED_DEBUG : LOGGED_INFO, "%s: minted anew: it is taken up",
+		k->c->bundle);
 	replace(k, -1, fd);
+	k->again = again;
 }
 
 static void next_has_loaded(struct keeper *k)
@@ -502,7 +514,7 @@ static void hear(struct keeper *k)
 			 !mount_it(k))
 			finish(k, EXIT_FAILURE);
 		else if (m.type == MESSAGE_RENEW && m.pid == k->server.pid && k->next.pid <= 0)
-			replace(k, -1, -1);
+			renew(k);
 		if (fd >= 0)
 			close(fd);
 	}

@@ -219,11 +219,15 @@ static void log_open_decision(fuse_req_t req, const struct view_entry *e, const 
 
 /* ---- files ---- */
 
-static void log_store_error(const struct server *s, const char *name, uint8_t level, int error)
+static void log_store_error(struct server *s, uint64_t ino, const char *name, uint8_t level,
+			    int error)
 {
 	char scope[SCOPE_STR];
 
-	if (error)
+	ino &= VIEW_INO_MASK;
+	if (!error)
+		said_forget(&s->said, ino);
+	else if (!said_before(&s->said, ino, error))
 		log_say(error == ERR_AUTH ? LOGGED_ALARM : LOGGED_ERROR, "%s (%s): %s", name,
 			scope_str(server_scope(s, level), scope), err_str(error));
 }
@@ -248,7 +252,7 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 
 	memcpy(v.id, f->id, HASH_SIZE);
 	err = file_open(s->files, &by, &src, handle, &store_error);
-	log_store_error(s, name, e->level, store_error);
+	log_store_error(s, e->ino, name, e->level, store_error);
 	status_value(e->ino, f->id, err, store_error);
 	return err;
 }
@@ -267,7 +271,7 @@ static int unseal_again(struct server *s, uint64_t ino, uint64_t handle)
 	src.ring = server_ring(s, v->level);
 	src.name = v->name;
 	err = file_fetch(s->files, ino, handle, &src, &store_error);
-	log_store_error(s, v->name, v->level, store_error);
+	log_store_error(s, ino, v->name, v->level, store_error);
 	return err;
 }
 

@@ -163,17 +163,18 @@ static int publish(struct reload *r, struct view *view, struct rules *rules)
 static void store_failed(struct reload *r, const struct load_error *e)
 {
 	char scope[SCOPE_STR];
-	bool hidden = e->error == ERR_IO && e->saved_errno == EACCES && r->o.renew;
+	/* What is not there, or may not be seen, may be there for one that starts anew. */
+	bool hidden = r->o.renew &&
+		      (e->error == ERR_NOENT || (e->error == ERR_IO && e->saved_errno == EACCES));
 	bool said = r->store_error == e->error && scope_eq(&r->store_error_scope, &e->scope);
 
 	r->store_error = e->error;
 	r->store_error_scope = e->scope;
-	if (hidden && !said)
-		log_say(LOGGED_WARNING,
-			"the store's scope %s lies in a directory that this server may not see; a new one looks",
+	if (hidden) { /* as often as loading is tried again; it says why it cannot, once */
+		log_say(LOGGED_DEBUG, "a new server looks for scope %s",
 			scope_str(&e->scope, scope));
-	if (hidden) /* as often as loading is tried again: the store may not be whole yet */
 		r->o.renew(r->o.arg);
+	}
 	if (hidden || said)
 		return;
 	log_say(access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR,
@@ -193,8 +194,10 @@ static int load_store(struct reload *r)
 		store_failed(r, &e);
 		return err;
 	}
-	if (r->store_error)
+	if (r->store_error) {
 		log_say(LOGGED_INFO, "the store is whole again");
+		r->o.whole(r->o.arg);
+	}
 	r->store_error = 0;
 	status_store(NULL);
 	if (!view)

@@ -28,6 +28,8 @@ struct reload_options {
 	 * of users are in files that it is kept from, and a directory of the store that was replaced
 	 * is one it was not given.  One that starts anew sees them. */
 	void (*renew)(void *arg);
+	/* The store could not be loaded, and can again. */
+	void (*whole)(void *arg);
 	void *arg;
 };
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,25 +93,50 @@ static bool load_rules(struct serve *st)
 	return false;
 }
 
+/* A server that cannot start is tried again and again: what keeps it from that is said once. */
+__attribute__((format(printf, 3, 4))) static bool refuse_once(const struct serve *st,
+							      enum log_level level,
+							      const char *format, ...)
+{
+	struct shared *s = NULL;
+	char text[1024] = "";
+	bool known = false;
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (shared_map(st->h->fd[HANDOVER_SHARED], &s) == 0) {
+		known = strncmp(s->refused, text, sizeof(s->refused) - 1) == 0;
+		memcpy(s->refused, text, sizeof(s->refused) - 1);
+	}
+	shared_unmap(s);
+	log_say(known ? LOGGED_DEBUG : level, "%s", text);
+	return false;
+}
+
 static bool refuse_bundle(const struct serve *st, int r)
 {
 	const char *b = st->c->bundle;
 
 	if (r == ERR_NOENT)
-		log_say(LOGGED_ERROR, "%s: no such bundle; mint one with: secretctl create bundle",
-			b);
+		refuse_once(st, LOGGED_ERROR,
+			    "%s: no such bundle; mint one with: secretctl create bundle", b);
 	else if (r == ERR_MODE)
-		log_say(LOGGED_ERROR,
+		refuse_once(
+			st, LOGGED_ERROR,
 			"%s: others may read this bundle, or it is not yours; mend it with: chmod 0400 %s",
 			b, b);
 	else if (r == ERR_FORMAT)
-		log_say(LOGGED_ERROR,
+		refuse_once(
+			st, LOGGED_ERROR,
 			"%s: not a bundle, or damaged; mint it again with: secretctl create bundle",
 			b);
 	else if (r == ERR_MLOCK)
 		say_memlock(LOGGED_ERROR, b);
 	else
-		log_say(LOGGED_ERROR, "%s: %s", b, r == ERR_IO ? strerror(errno) : err_str(r));
+		refuse_once(st, LOGGED_ERROR, "%s: %s", b,
+			    r == ERR_IO ? strerror(errno) : err_str(r));
 	return false;
 }
 
@@ -140,17 +166,25 @@ static bool open_bundle(struct serve *st)
 	return true;
 }
 
+static void forget_refusal(void *arg)
+{
+	struct serve *st = arg;
+
+	st->server.shared->refused[0] = '\0';
+}
+
 static bool open_store(struct serve *st)
 {
 	int r = backend_dir_open(st->box.store, 0, &st->server.backend);
 
 	if (r == ERR_NOENT)
-		log_say(LOGGED_ERROR,
+		refuse_once(
+			st, LOGGED_ERROR,
 			"%s: no store is there; say -o store=DIR, or make one with: secretctl init",
 			st->c->store);
 	else if (r < 0)
-		log_say(LOGGED_ERROR, "%s: %s", st->c->store,
-			r == ERR_IO ? strerror(errno) : err_str(r));
+		refuse_once(st, LOGGED_ERROR, "%s: %s", st->c->store,
+			    r == ERR_IO ? strerror(errno) : err_str(r));
 	return r == 0;
 }
 
@@ -175,15 +209,14 @@ static const char *advice(int r)
 	}
 }
 
-static bool refuse_load(const struct load_error *e, const char *store)
+static bool refuse_load(const struct serve *st, const struct load_error *e)
 {
 	char scope[SCOPE_STR];
 
-	log_say(access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR, "%s: scope %s: %s; %s",
-		store, scope_str(&e->scope, scope),
-		e->error == ERR_IO ? strerror(e->saved_errno) : err_str(e->error),
-		advice(e->error));
-	return false;
+	return refuse_once(st, access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR,
+			   "%s: scope %s: %s; %s", st->c->store, scope_str(&e->scope, scope),
+			   e->error == ERR_IO ? strerror(e->saved_errno) : err_str(e->error),
+			   advice(e->error));
 }
 
 static bool load_first_view(struct serve *st)
@@ -196,7 +229,7 @@ static bool load_first_view(struct serve *st)
 	if (load_view(s->load, &s->view, &e) < 0) {
 		if (is_only(st))
 			status_store(&e);
-		return refuse_load(&e, st->c->store);
+		return refuse_load(st, &e);
 	}
 	if (load_store_floors(s->load, &e) < 0) {
 		log_say(LOGGED_ERROR,
@@ -292,6 +325,7 @@ static void ready(void *arg)
 		 scope_str(&st->server.bundle->scope, scope));
 	leave_terminal(st);
 	server_succeed(&st->server);
+	forget_refusal(st);
 	tell(st, MESSAGE_SERVING, status);
 }
 
@@ -310,6 +344,7 @@ static bool start_threads(struct serve *st)
 		.fallback_owner = st->c->owner,
 		.poll_seconds = st->c->poll_seconds,
 		.renew = renew,
+		.whole = forget_refusal,
 		.arg = st,
 	};
 	int r = server_start(&st->server, st->h->fd[HANDOVER_EVENTS_OUT], &o);

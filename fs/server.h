@@ -18,6 +18,7 @@
 #include "notify.h"
 #include "reload.h"
 #include "rules.h"
+#include "said.h"
 #include "shared.h"
 #include "view.h"
 
@@ -42,6 +43,7 @@ struct server {
 	struct notify *notify;
 	struct events *events;
 	struct shared *shared;
+	struct said said;
 	bool again; /* the request is one that a predecessor may have begun to answer */
 };
 

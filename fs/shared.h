@@ -67,6 +67,7 @@ struct shared {
 	uint64_t kept[SHARED_KEPT]; /* inodes with pages in the page cache, by -o cache; 0 = free */
 	uint8_t served[HASH_SIZE];  /* what the kernel has been told of (server_digest) */
 	uint8_t told[SCOPE_LEVELS][HASH_SIZE]; /* commits of which watchers have heard everything */
+	char refused[256]; /* why the last server could not start; said already */
 	_Alignas(4096) uint8_t slot[SHARED_SLOT_SIZE];
 	_Alignas(4096) struct status status;
 	uint32_t handles_high, versions_high; /* rows behind were never used */
