@@ -87,6 +87,8 @@ role() {
 }
 another() { local now; now=$(role "$1") && [[ -n $now && $now != "$2" ]]; }
 heard() { (($(grep -cx KEY "$dir/events") == $1)); }
+# its descriptors are listed anew each time it is asked
+watches() { grep -qs '^inotify wd' "/proc/$1/fdinfo/"*; }
 main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 
 @test "all processes killed at once: the next start goes on with the mount, and no reader fails" {
@@ -97,7 +99,7 @@ main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 	exec 5<"$mnt/KEY"
 	inotifywait -m -q -e moved_to --format %f -o "$dir/events" "$mnt" 3>&- 4>&- 5>&- &
 	readers=($!)
-	wait_for 10 grep -qs '^inotify wd' /proc/$!/fdinfo/*
+	wait_for 10 watches $!
 	read_on
 	for i in $(seq 15); do
 		kill_all
