@@ -41,9 +41,9 @@ static void put_times(json_t *o)
 	static const char *const times[] = {"mounted", "reloaded", "committed", "time"};
 	const char *key;
 	json_t *value;
-	size_t i;
 
-	json_array_foreach(o, i, value) put_times(value);
+	for (size_t i = 0; i < json_array_size(o); i++)
+		put_times(json_array_get(o, i));
 	json_object_foreach(o, key, value)
 	{
 		if (json_is_object(value) || json_is_array(value))

@@ -323,7 +323,10 @@ listed() { secretctl get mount -o json | jq -r --arg d "$dir/" '.[].path | selec
 	same 600 "$(stat -c %a "$SECRETFS_RUN"/*.sock)"
 	same '"unknown"' "$(as_uid 4000 secretctl get mount "$mnt" -o json | jq .state)"
 	same "unknown" "$(as_uid 4000 secretctl get mount 2>/dev/null | awk -v m="$mnt" '$1 == m { print $3 }')"
-	# of keeper, server and helper, who holds what listens there
+	# of keeper, server and helper, who holds what listens there; by now it could be handed on
+	kill -KILL "$(pid_of server)"
+	becomes 1 .server.restarts
+	becomes '"serving"' .state
 	inode=$(awk -v d="$SECRETFS_RUN/" 'index($8, d) == 1 && $5 == "0001" { print $7 }' /proc/net/unix | sort -u)
 	[[ -n $inode ]]
 	holders() {
