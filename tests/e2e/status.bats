@@ -371,3 +371,19 @@ listed() { secretctl get mount -o json | jq -r --arg d "$dir/" '.[].path | selec
 	wait_for 10 no_daemon
 	umount "$SECRETFS_STORE"
 }
+
+@test "a user's own mount, with every path where it is by default" {
+	user=$(id -u nobody) # fusermount3 asks for a name
+	install -d -o "$user" -g "$user" "$dir/u" "$dir/u/run"
+	own() {
+		as_uid "$user" env -u SECRETFS_ROOT_KEY -u SECRETFS_POLICY -u SECRETFS_BUNDLES -u SECRETFS_STORE \
+			-u SECRETFS_STATE -u SECRETFS_MOUNT -u SECRETFS_RUN HOME="$dir/u" XDG_RUNTIME_DIR="$dir/u/run" "$@"
+	}
+	own secretctl init >/dev/null
+	printf one | own secretctl create secret KEY - >/dev/null
+	own secretctl mount >/dev/null 3>&- 4>&-
+	same '["serving",1]' "$(own secretctl get mount "$dir/u/run/secretfs" -o json | jq -c '[.state,.secrets]')"
+	same 1 "$(find "$dir/u/run/secretfs.run" -type s -user "$user" -perm 600 | wc -l)"
+	own secretctl umount >/dev/null
+	same 0 "$(find "$dir/u/run/secretfs.run" -type s | wc -l)"
+}
