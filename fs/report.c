@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,23 @@ static json_t *said(const struct status_said *s, bool standing)
 	return o;
 }
 
+static json_t *generations(const struct status_scope *s)
+{
+	json_t *all = json_array();
+
+	for (int i = 0; i < KEYRING_GENS; i++)
+		if (s->gens[i])
+			json_array_append_new(all, number(s->gens[i]));
+	return all;
+}
+
+static json_t *store_id(const struct status *s)
+{
+	char hex[2 * STORE_ID_SIZE + 1];
+
+	return json_string(sodium_bin2hex(hex, sizeof(hex), s->store_id, sizeof(s->store_id)));
+}
+
 static json_t *scopes(const struct status *s)
 {
 	json_t *all = json_array();
@@ -209,6 +227,7 @@ static json_t *scopes(const struct status *s)
 		put(o, "domain", domain ? text_of(s->domain, sizeof(s->domain)) : json_null());
 		put(o, "epoch", number(s->scopes[l].epoch));
 		put(o, "committed", moment(s->scopes[l].time / NS));
+		put(o, "generations", generations(&s->scopes[l]));
 		json_array_append_new(all, o);
 	}
 	return all;
@@ -273,6 +292,7 @@ char *report_text(const struct report *r)
 	/* A path may be no UTF-8, which JSON has to be. */
 	put(o, "path", json_string(r->c->mountpoint) ?: text_of(r->c->mountpoint, PATH_MAX));
 	put(o, "state", json_string(states[r->state]));
+	put(o, "store", store_id(s));
 	put(o, "project", text_of(s->project, sizeof(s->project)));
 	put(o, "domain", text_of(s->domain, sizeof(s->domain)));
 	put(o, "version", json_string(SECRETFS_VERSION));

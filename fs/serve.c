@@ -317,7 +317,7 @@ static void ready(void *arg)
 	struct serve *st = arg;
 	char scope[SCOPE_STR], status[240];
 
-	status_serves(&st->server.bundle->scope);
+	status_serves(st->server.bundle);
 	status_store(NULL);
 	status_policy(NULL, 0);
 	status_view(st->server.view, true);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "access.h"
+#include "bundle.h"
 #include "load.h"
 #include "log.h"
 #include "shared.h"
@@ -80,10 +81,16 @@ static void say_fault(struct status_said *s, bool stands, const char *text)
 
 /* ---- what is served ---- */
 
-void status_serves(const struct scope *mount)
+void status_serves(const struct bundle *b)
 {
+	const struct scope *mount = &b->scope;
+
 	snprintf(status_own->project, sizeof(status_own->project), "%s", mount->project);
 	snprintf(status_own->domain, sizeof(status_own->domain), "%s", mount->domain);
+	memcpy(status_own->store_id, b->rings[0]->store_id, STORE_ID_SIZE);
+	for (size_t l = 0; l < b->n; l++)
+		for (int i = 0; i < KEYRING_GENS; i++)
+			set32(&status_own->scopes[l].gens[i], b->rings[l]->gens[i].gen);
 	set32(&status_own->levels, *mount->project || *mount->domain ? (1u << SCOPE_LEVELS) - 1
 								     : 1u << SCOPE_ORGANIZATION);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "keys.h"
 #include "page.h"
 #include "scope.h"
 
@@ -40,7 +41,8 @@ struct status_said { /* the newest is in slot[(count - 1) % 2] */
 };
 
 struct status_scope {
-	_Atomic uint64_t epoch, time; /* of the newest commit; ns */
+	_Atomic uint64_t epoch, time;	     /* of the newest commit; ns */
+	_Atomic uint32_t gens[KEYRING_GENS]; /* of the keys that are held; 0: none */
 };
 
 struct status_altered { /* a value that failed authentication */
@@ -50,7 +52,8 @@ struct status_altered { /* a value that failed authentication */
 
 struct status {
 	char project[SCOPE_PART_MAX + 1], domain[SCOPE_PART_MAX + 1]; /* of the mount */
-	_Atomic uint32_t levels;				      /* bits: scopes it shows */
+	uint8_t store_id[STORE_ID_SIZE];
+	_Atomic uint32_t levels; /* bits: scopes it shows */
 	_Atomic uint32_t secrets;
 	struct status_scope scopes[SCOPE_LEVELS];
 	_Atomic uint64_t reloads, reloaded; /* s since 1970: another view or other rules */
@@ -61,6 +64,7 @@ struct status {
 	_Atomic uint64_t counters[STATUS_COUNTERS];
 };
 
+struct bundle;
 struct load_error;
 struct policy_error;
 struct view;
@@ -71,7 +75,8 @@ extern struct status *status_own;
 /* shared: the descriptor of struct shared.  From here on alarms are kept too.  ERR_IO. */
 WUR int status_attach(int shared);
 
-void status_serves(const struct scope *mount);
+/* With the keys of this bundle. */
+void status_serves(const struct bundle *b);
 /* Another view is served; first: by a server that has just started. */
 void status_view(const struct view *v, bool first);
 void status_rules(void); /* other rules are */

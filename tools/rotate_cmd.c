@@ -3,18 +3,18 @@
  * rotate scope: new keys for a scope, in two steps, with the bundles of this host minted anew.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "mounts.h"
+#include "live.h"
 #include "remint.h"
 #include "rotate.h"
 #include "scopes.h"
 #include "served.h"
 #include "ui.h"
+
+#define LOOK_MS 50
+#define TAKE_UP_SECONDS 10 /* for mounts to load their new bundles */
 
 struct rotate {
 	struct session *s;
@@ -44,6 +44,11 @@ static int read_state(struct rotate *ro)
 
 /* --- bundles ------------------------------------------------------------------------- */
 
+static uint32_t newest_gen(const struct rotate *ro)
+{
+	return ro->gen + (ro->rotating ? 1 : 0);
+}
+
 static bool has_gen(const struct keyring *k, uint32_t gen)
 {
 	return k->gens[0].gen == gen || k->gens[1].gen == gen;
@@ -58,7 +63,7 @@ static void check_elsewhere(struct rotate *ro, const struct served *m)
 	if (!m->bundle || bundle_open(m->bundle, &b))
 		return;
 	ring = remint_ring(ro->place, b);
-	if (!ring || has_gen(ring, ro->gen + (ro->rotating ? 1 : 0)))
+	if (!ring || has_gen(ring, newest_gen(ro)))
 		return;
 	ro->lacking++;
 	ui_warn("%s, the bundle of %s, lacks the new keys", m->bundle, m->path);
@@ -67,61 +72,110 @@ static void check_elsewhere(struct rotate *ro, const struct served *m)
 		b->scope.domain[0] ? " -d " : "", b->scope.domain, m->bundle);
 }
 
-/* Was the process started before the file was written? By the clock of both. */
-static bool started_before(pid_t pid, const char *path)
+/* What a mount says of itself: does it see the scope, and lack its newest keys? */
+static bool lacks_keys(const struct rotate *ro, const json_t *facts)
 {
-	char name[64], text[1024], *p;
-	unsigned long long ticks = 0;
-	struct timespec boot, now;
-	struct stat st;
-	double started;
-	FILE *f;
-	size_t n;
+	const struct keyring *ring = ro->place->ring;
+	const struct scope *scope = &ro->place->scope;
+	char store[2 * STORE_ID_SIZE + 1];
+	const json_t *s, *gen;
+	size_t i, j;
 
-	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-	f = fopen(name, "re");
-	n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
-	if (f)
-		fclose(f);
-	text[n] = 0;
-	p = strrchr(text, ')'); /* behind the command's name; starttime is field 22 */
-	for (int i = 2; p && i < 22; i++)
-		p = strchr(p + 1, ' ');
-	if (!p || stat(path, &st) < 0)
+	sodium_bin2hex(store, sizeof(store), ring->store_id, STORE_ID_SIZE);
+	if (strcmp(live_text(facts, "store", NULL), store) != 0)
 		return false;
-	ticks = strtoull(p, NULL, 10);
-	clock_gettime(CLOCK_REALTIME, &now);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	started = (double)(now.tv_sec - boot.tv_sec) + (double)(now.tv_nsec - boot.tv_nsec) / 1e9 +
-		  (double)ticks / (double)sysconf(_SC_CLK_TCK);
-	/* ticks of 10 ms, and a file's time is as coarse */
-	return started + 0.02 < (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
+	json_array_foreach(json_object_get(facts, "scopes"), i, s)
+	{
+		if (strcmp(live_text(s, "project", NULL), scope->project) != 0 ||
+		    strcmp(live_text(s, "domain", NULL), scope->domain) != 0)
+			continue;
+		json_array_foreach(json_object_get(s, "generations"), j, gen)
+		{
+			if (json_integer_value(gen) == newest_gen(ro))
+				return false;
+		}
+		return true;
+	}
+	return false;
 }
 
-/* A daemon keeps the bundle that it was started with. */
-static void check_mount(struct rotate *ro, const struct served *m)
+/* It sees the scope, as far as its bundle's file tells. */
+static bool is_concerned(const struct rotate *ro, const struct served_list *l, const char *path)
 {
-	if (!m->mounted || !m->pid || !m->bundle ||
-	    !served_sees(m, &ro->place->scope, ro->place->ring->store_id) ||
-	    !started_before(m->pid, m->bundle))
-		return;
-	ro->lacking++;
-	ui_warn("%s was mounted with the bundle as it was before", m->path);
-	ui_hint("mount it anew: secretctl umount %s && secretctl mount %s", m->path, m->path);
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i].path, path) == 0)
+			return served_sees(&l->v[i], &ro->place->scope, ro->place->ring->store_id);
+	return false;
+}
+
+/* How many mounts go without the new keys, and how many do not say; says which when told to. A
+ * library error. */
+static int count_mounts(const struct rotate *ro, const struct served_list *l, bool say, size_t *out,
+			size_t *silent)
+{
+	LIVE_CLEANUP struct live_list live = {0};
+
+	*out = *silent = 0;
+	if (live_load(ro->s->paths[PATH_RUN], &live))
+		return ERR_NOMEM;
+	for (size_t i = 0; i < live.n; i++) {
+		const struct live *m = &live.v[i];
+		bool asked = m->state == LIVE_ANSWERS;
+
+		if (!m->mounted || m->state == LIVE_DEAD ||
+		    !(asked ? lacks_keys(ro, m->facts) : is_concerned(ro, l, m->path)))
+			continue;
+		++*(asked ? out : silent);
+		if (!say)
+			continue;
+		if (asked)
+			ui_warn("%s has not taken up the new keys; its log says why", m->path);
+		else
+			ui_warn("%s does not say whether it has the new keys", m->path);
+		ui_hint("see: secretctl get mount; at worst mount it anew: secretctl umount %s && secretctl mount %s",
+			m->path, m->path);
+	}
+	return 0;
+}
+
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* Mounts take their bundles up by themselves, in a moment; one that does not answer is not waited for. */
+static int wait_for_mounts(struct rotate *ro, const struct served_list *l)
+{
+	const struct timespec moment = {.tv_nsec = LOOK_MS * 1000000};
+	time_t until = now() + TAKE_UP_SECONDS;
+	size_t n = 0, silent = 0;
+	int r;
+
+	/* Nor those for which there is nothing to take up. */
+	while (!(r = count_mounts(ro, l, false, &n, &silent)) && n > ro->lacking && !silent &&
+	       now() < until)
+		nanosleep(&moment, NULL);
+	if (!r && n + silent)
+		r = count_mounts(ro, l, true, &n, &silent);
+	ro->lacking += n + silent;
+	return r;
 }
 
 static int check_users(struct rotate *ro)
 {
 	SERVED_CLEANUP struct served_list l = {0};
+	int r;
 
 	ro->lacking = 0;
-	if (served_load(ro->s->policy, &l))
-		return words_fail(&(struct words){.doing = "rotate"}, ERR_NOMEM);
-	for (size_t i = 0; i < l.n; i++) {
+	r = served_load(ro->s->policy, &l);
+	for (size_t i = 0; !r && i < l.n; i++)
 		check_elsewhere(ro, &l.v[i]);
-		check_mount(ro, &l.v[i]);
-	}
-	return 0;
+	if (!r)
+		r = wait_for_mounts(ro, &l);
+	return r ? words_fail(&(struct words){.doing = "rotate"}, r) : 0;
 }
 
 /* --- the steps ------------------------------------------------------------------------- */

@@ -117,3 +117,94 @@ no_error() {
 	no_error
 }
 shows() { [[ $(cat "$mnt/KEY") == "$(letters "$1")" ]]; }
+
+@test "scope rotated, writer rotated, writer revoked, again and again under readers" {
+	put KEY "$(letters a)" "${scope[@]}"
+	secretctl create writer ci "${scope[@]}" >/dev/null
+	serve
+	read_on
+	for round in 1 2 3; do
+		cp "$bundle" "$dir/old.bundle"
+		secretctl rotate scope "${scope[@]}" --begin >"$dir/out"
+		put KEY "$(letters "$round")" "${scope[@]}"
+		wait_for 20 shows "$round"
+		secretctl rotate scope "${scope[@]}" --finish </dev/null >>"$dir/out"
+		run -1 env SECRETFS_ROOT_KEY="$dir/none" secretctl run --bundle "$dir/old.bundle" --secret KEY -- true
+		secretctl rotate writer ci "${scope[@]}" >/dev/null
+		secretctl create writer "w$round" "${scope[@]}" >/dev/null
+		secretctl delete writer "w$round" >/dev/null
+		put KEY "$(letters "$((round + 3))")" "${scope[@]}"
+		wait_for 20 shows "$((round + 3))"
+	done
+	same_mount
+	no_error
+}
+
+@test "what a revoked writer commits to a copy from before is not believed" {
+	put KEY "$(letters a)" "${scope[@]}"
+	secretctl create writer ci "${scope[@]}" >/dev/null
+	cp "$SECRETFS_BUNDLES/ci.bundle" "$dir/ci.bundle"
+	serve
+	cp -a "$SECRETFS_STORE" "$dir/before"
+	secretctl delete writer ci >/dev/null
+	put KEY "$(letters b)" "${scope[@]}"
+	wait_for 20 shows b
+	# it goes on for longer than the others did, from before it was out
+	for i in 1 2 3 4; do
+		env SECRETFS_ROOT_KEY="$dir/none" SECRETFS_STATE="$dir/ci-state" SECRETFS_STORE="$dir/before" \
+			SECRETFS_WRITER_BUNDLE="$dir/ci.bundle" secretctl update secret KEY - < <(letters "$i")
+	done
+	cp -a "$dir/before/objects/." "$SECRETFS_STORE/objects/"
+	for ref in "$dir"/before/refs/*; do
+		cp "$ref" "$SECRETFS_STORE/refs/.new"
+		mv "$SECRETFS_STORE/refs/.new" "$SECRETFS_STORE/refs/${ref##*/}"
+	done
+	wait_for 20 grep -q ALARM "$dir/log" || fail "no alarm"
+	same "$(letters b)" "$(cat "$mnt/KEY")"
+}
+
+# What secretctl(1) says to type, with this test's paths in it.
+page() {
+	sed -n "/^\.\\\\\" $1\$/,/^\.Ed\$/p" "$repo/man/secretctl.1" | sed -n -e 's/^# //p' -e 's/^\t/\t/p' |
+		sed -e 's/\\e$/\\/' -e "s,/etc/secretfs/,$dir/etc/,g" -e "s,/var/lib/secretfs/,$dir/var/,g" \
+			-e "s,^secretctl export [^ ]*,& --passphrase-file $dir/phrase," \
+			-e "s,^secretctl restore [^ ]*,& --passphrase-file $dir/phrase,"
+}
+
+@test "a new root, as the manual page says: the mount goes on, the old root opens nothing" {
+	put KEY "$(letters a)" "${scope[@]}"
+	put KEY "$(letters b)" "${scope[@]}"
+	put other elsewhere -p p1
+	secretctl create writer ci "${scope[@]}" >/dev/null
+	serve
+	cp "$bundle" "$dir/old.bundle"
+	cp "$SECRETFS_BUNDLES/ci.bundle" "$dir/old-ci.bundle"
+	echo 'a passphrase for the archive' >"$dir/phrase"
+	page 'a new root' >"$dir/steps"
+	(($(wc -l <"$dir/steps") >= 10)) || fail "the page's steps: $(cat "$dir/steps")"
+	read_on
+	server=$(role server)
+	cd "$dir"
+	bash -eux "$dir/steps" >"$dir/steps.out" 2>&1 || fail "$(cat "$dir/steps.out")"
+	wait_for 20 another server "$server"
+	put KEY "$(letters c)" "${scope[@]}"
+	wait_for 20 shows c
+	same elsewhere "$(cat "$mnt/other")"
+	kill -KILL "$(role server)"
+	same "$(letters c)" "$(timeout 20 cat "$mnt/KEY")"
+	same_mount
+	# what was open at that moment is sealed in the old store alone: one read may fail, none is wrong
+	kill -TERM "${readers[@]}"
+	for i in "${readers[@]}"; do wait "$i" || :; done
+	readers=()
+	cat "$dir"/reader.? >&3
+	same 2 "$(cat "$dir"/reader.? | grep -c ' failed [01] wrong 0 ')" "readers, one of whose reads failed at most"
+	# history came along; what was made by the old root opens nothing
+	same 3 "$(secretctl history secret KEY "${scope[@]}" -o json | jq length)"
+	run -1 env SECRETFS_ROOT_KEY="$dir/none" secretctl run --bundle "$dir/old.bundle" --secret KEY -- true
+	run -1 env SECRETFS_ROOT_KEY="$dir/none" SECRETFS_STATE="$dir/ci-state" SECRETFS_WRITER_BUNDLE="$dir/old-ci.bundle" \
+		secretctl update secret KEY - <<<x
+	env SECRETFS_ROOT_KEY="$dir/none" SECRETFS_STATE="$dir/ci-state" SECRETFS_WRITER_BUNDLE="$SECRETFS_BUNDLES/ci.bundle" \
+		secretctl update secret KEY - <<<x
+	run -0 secretctl check
+}
