@@ -219,6 +219,23 @@ static bool refuse_load(const struct serve *st, const struct load_error *e)
 			   advice(e->error));
 }
 
+/*
+ * The store is not as it should be, and a predecessor that died had a good view: that one goes on, as
+ * it would have done in a server that lives.  What is wrong is logged by loading it again.
+ */
+static bool take_last_good(struct serve *st)
+{
+	struct shared *s = NULL;
+
+	if (!is_only(st) || shared_map(st->h->fd[HANDOVER_SHARED], &s) < 0)
+		return false;
+	if (!sodium_is_zero(s->told[0], sizeof(s->told)) &&
+	    load_earlier(st->server.load, s->told, &st->server.view) < 0)
+		refuse_memory();
+	shared_unmap(s);
+	return st->server.view;
+}
+
 static bool load_first_view(struct serve *st)
 {
 	struct server *s = &st->server;
@@ -229,7 +246,7 @@ static bool load_first_view(struct serve *st)
 	if (load_view(s->load, &s->view, &e) < 0) {
 		if (is_only(st))
 			status_store(&e);
-		return refuse_load(st, &e);
+		return take_last_good(st) || refuse_load(st, &e);
 	}
 	if (load_store_floors(s->load, &e) < 0) {
 		log_say(LOGGED_ERROR,
@@ -454,7 +471,7 @@ int serve(struct handover *h)
 	    confine(&st) &&		     /* 4. user, capabilities, files, system calls */
 	    check_memlock() &&		     /* 5. values will be locked */
 	    open_store(&st) &&		     /* 6. what others may write, from here on */
-	    load_first_view(&st) &&	     /* 7. verified, fresh, whole */
+	    load_first_view(&st) &&	     /* 7. verified, fresh, whole; or the last that was */
 	    tell(&st, MESSAGE_LOADED, "") && /* 8. nothing is left that could be refused */
 	    wait_for_mount(&st) && wait_for_predecessor(&st) &&
 	    make_tables(&st))		   /* 9. what a predecessor had open */

@@ -57,7 +57,8 @@ sandbox_end() {
 		kill_daemons
 		status=1
 	}
-	if zombies | grep . >&2; then
+	if ! wait_for 5 no_zombies; then # one that is just being reaped is none
+		zombies >&2
 		echo "# zombies are left" >&2
 		status=1
 	fi
@@ -123,6 +124,7 @@ kill_daemons() {
 
 no_daemon() { [[ -z $(daemon_pids) ]]; }
 
+no_zombies() { [[ -z $(zombies) ]]; }
 zombies() { ps -eo stat=,pid=,comm= | awk '$1 ~ /^Z/ && $3 ~ /^secret/'; }
 
 # unmount_all: politely, then by aborting the connection, which nothing can

@@ -107,13 +107,13 @@ main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 		same $((i + 1)) "$(state starts)" starts
 		((i % 5)) || put KEY "$(letters "$((i / 5))")"
 	done
+	wait_for 10 heard 3 || fail "a watcher heard $(grep -cx KEY "$dir/events") updates of 3: $(cat "$dir/log")"
 	no_error
 	same_mount "$id"
 	same "$(letters 3)" "$(cat "$mnt/KEY")"
 	same "$(letters a)" "$(cat <&5)" "what was opened before"
 	exec 5<&-
 	same 'secretfs-fuse secretfs-mount secretfs-shared' "$(state stored)"
-	wait_for 10 heard 3 || fail "a watcher heard $(grep -cx KEY "$dir/events") updates of 3: $(cat "$dir/log")"
 	stop
 }
 

@@ -195,3 +195,21 @@ shows() { [[ $(timeout 5 cat "$mnt/$1" 2>/dev/null) == "$2" ]]; }
 	wait_for 10 stored
 	heals
 }
+
+@test "a server that dies while a ref is altered: the last good view goes on, with its events after it healed" {
+	serve
+	put NEW seen
+	same seen "$(cat "$mnt/NEW")"
+	cp "$SECRETFS_STORE/refs/$scope" "$dir/good"
+	printf x | dd of="$SECRETFS_STORE/refs/$scope" bs=1 seek=70 conv=notrunc status=none
+	wait_for 10 has_said 'cannot be taken' || fail "$(cat "$dir/log")"
+	for _ in 1 2 3; do
+		pkill -KILL -f "^secretfs --role server $mnt"
+		same one "$(timeout 20 cat "$mnt/KEY")"
+		same seen "$(timeout 20 cat "$mnt/NEW")"
+		same "COLD KEY NEW " "$(ls "$mnt" | tr '\n' ' ')"
+	done
+	cp "$dir/good" "$SECRETFS_STORE/refs/.new"
+	mv "$SECRETFS_STORE/refs/.new" "$SECRETFS_STORE/refs/$scope"
+	heals
+}
