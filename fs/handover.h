@@ -20,7 +20,7 @@
 
 #include "err.h"
 
-#define HANDOVER_VERSION 3 /* of struct mount_config, struct control, struct shared and messages */
+#define HANDOVER_VERSION 4 /* of struct mount_config, struct control, struct shared and messages */
 
 enum role { ROLE_START, ROLE_KEEPER, ROLE_SERVER, ROLE_HELPER };
 
@@ -57,8 +57,10 @@ struct mount_config {
 
 struct control {
 	uint32_t version;
-	_Atomic bool stopping;	   /* deliberately: nothing is started again */
-	_Atomic bool ready;	   /* has answered once */
+	_Atomic bool stopping; /* deliberately: nothing is started again */
+	_Atomic bool ready;    /* has answered once */
+	_Atomic uint64_t store_dev,
+		store_ino;	   /* of the directory that the newest server was given */
 	_Atomic uint64_t mount_id; /* mountpoint_mounted.id */
 	_Atomic uint32_t server_restarts, keeper_restarts, helper_restarts, upgrades;
 	_Atomic int64_t died[16]; /* when the last servers did: ms of CLOCK_MONOTONIC */

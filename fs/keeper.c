@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "background.h"
-#include "bundle_watch.h"
+#include "path_watch.h"
 #include "child.h"
 #include "log.h"
 #include "manager.h"
@@ -56,7 +56,8 @@ struct keeper {
 	bool loud;  /* said that it keeps dying */
 	bool next_loaded;
 	int next_exe, old_bundle; /* -1: none */
-	struct bundle_watch bundle;
+	struct path_watch bundle, store;
+	bool for_store; /* next was started because of it */
 	bool end;
 	int status;
 };
@@ -121,9 +122,20 @@ int keeper_open_bundle(const char *path)
 
 /* ---- starting ---- */
 
+/* What a server that is started now finds. */
+static void note_store(struct keeper *k)
+{
+	struct path_id id = {0};
+
+	path_watch_id(&k->store, &id);
+	k->control->store_dev = id.dev;
+	k->control->store_ino = id.ino;
+}
+
 static void start_server(struct keeper *k)
 {
 	k->server_at = 0;
+	note_store(k);
 	child_start(&k->server, k->h, handover_for_server, k->h->fd[HANDOVER_EXE], ROLE_SERVER,
 		    k->c->mountpoint);
 	if (k->server.pid <= 0)
@@ -325,6 +337,7 @@ static void finish_upgrade(struct keeper *k)
 
 static void promote_next(struct keeper *k)
 {
+	k->store.wait = 0;
 	k->server = k->next;
 	k->next = (struct child){.pidfd = -1};
 	k->next_loaded = false;
@@ -362,7 +375,9 @@ static void next_ended(struct keeper *k)
 	log_say(k->again ? LOGGED_DEBUG : LOGGED_ERROR,
 		"the new server did not start; the old one goes on");
 	if (k->old_bundle >= 0)
-		bundle_watch_retry(&k->bundle);
+		path_watch_retry(&k->bundle);
+	if (k->for_store)
+		path_watch_retry(&k->store);
 	drop_next(k);
 }
 
@@ -412,8 +427,9 @@ static void replace(struct keeper *k, int exe, int bundle)
 			close(bundle);
 		return;
 	}
-	k->again = false;
+	k->again = k->for_store = false;
 	k->next_exe = exe;
+	note_store(k);
 	if (bundle >= 0) {
 		k->old_bundle = k->h->fd[HANDOVER_BUNDLE];
 		k->h->fd[HANDOVER_BUNDLE] = bundle;
@@ -443,9 +459,13 @@ static void upgrade(struct keeper *k)
 static void take_bundle(struct keeper *k)
 {
 	bool again = k->bundle.wait != 0;
+	struct path_id taken = {0};
+	struct stat st;
 	int fd = -1;
 
-	if (bundle_watch_changed(&k->bundle, k->h->fd[HANDOVER_BUNDLE]))
+	if (fstat(k->h->fd[HANDOVER_BUNDLE], &st) == 0)
+		taken = (struct path_id){st.st_dev, st.st_ino};
+	if (path_watch_changed(&k->bundle, &taken))
 		fd = keeper_open_bundle(k->c->bundle);
 	if (fd < 0)
 		return;
@@ -453,6 +473,21 @@ static void take_bundle(struct keeper *k)
 		k->c->bundle);
 	replace(k, -1, fd);
 	k->again = again;
+}
+
+/* Another directory under the store's name: the server has the old one, wherever that is now. */
+static void take_store(struct keeper *k)
+{
+	const struct path_id taken = {k->control->store_dev, k->control->store_ino};
+	bool again = k->store.wait != 0;
+
+	if (!path_watch_changed(&k->store, &taken))
+		return;
+	log_say(again ? LOGGED_DEBUG : LOGGED_INFO, "%s: another store: it is taken up",
+		k->c->store);
+	replace(k, -1, -1);
+	k->again = again;
+	k->for_store = true;
 }
 
 static void next_has_loaded(struct keeper *k)
@@ -581,8 +616,10 @@ static int patience(const struct keeper *k)
 
 	sooner(&at, k->server_at);
 	sooner(&at, k->helper_at);
-	if (can_replace(k))
+	if (can_replace(k)) {
 		sooner(&at, k->bundle.due);
+		sooner(&at, k->store.due);
+	}
 	if (k->looking)
 		sooner(&at, k->look_at);
 	if (k->next.pid > 0)
@@ -604,6 +641,8 @@ static void keep_time(struct keeper *k)
 		start_helper(k);
 	if (k->bundle.due && now >= k->bundle.due && can_replace(k))
 		take_bundle(k);
+	if (k->store.due && now >= k->store.due && can_replace(k))
+		take_store(k);
 	if (k->looking && now >= k->look_at)
 		look(k, now);
 	if (k->next_loaded && k->server.pid > 0 && now >= k->server.told_at + STOP_MS)
@@ -615,7 +654,7 @@ static void keep_time(struct keeper *k)
 static void run(struct keeper *k)
 {
 	while (!k->end) {
-		struct pollfd p[9] = {
+		struct pollfd p[10] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_KEEPER], .events = POLLIN},
 			{.fd = k->fuse_watch, .events = POLLIN},
@@ -625,9 +664,10 @@ static void run(struct keeper *k)
 			{.fd = k->mountinfo, .events = POLLPRI}, /* proc(5): a change */
 			{.fd = k->bundle.fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_STATUS], .events = POLLIN},
+			{.fd = k->store.fd, .events = POLLIN},
 		};
 
-		if (poll(p, 9, patience(k)) < 0 && errno != EINTR) {
+		if (poll(p, 10, patience(k)) < 0 && errno != EINTR) {
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
 			finish(k, EXIT_FAILURE);
 		}
@@ -640,7 +680,9 @@ static void run(struct keeper *k)
 		if (p[6].revents && !k->end)
 			look_at_mounts(k);
 		if (p[7].revents)
-			bundle_watch_read(&k->bundle);
+			path_watch_read(&k->bundle);
+		if (p[9].revents)
+			path_watch_read(&k->store);
 		if (p[8].revents)
 			answer(k);
 		if (!k->end)
@@ -661,7 +703,8 @@ static bool set_up(struct keeper *k)
 	waited_signals(&set);
 	k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	k->fuse_watch = epoll_create1(EPOLL_CLOEXEC);
-	bundle_watch_open(&k->bundle, k->c->bundle);
+	path_watch_open(&k->bundle, k->c->bundle, false);
+	path_watch_open(&k->store, k->c->store, true);
 	k->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	p = mmap(NULL, sizeof(*k->shared), PROT_READ, MAP_SHARED, h->fd[HANDOVER_SHARED], 0);
 	k->shared = p == MAP_FAILED ? NULL : p;

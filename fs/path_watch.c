@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "bundle_watch.h"
+#include "path_watch.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define AGAIN_MS 2000  /* for a directory to be there */
 #define RETRY_MIN 2000 /* doubles */
 #define RETRY_MAX 3600000
+#define RETRY_MAX_DIRECTORY 10000 /* it may be filled without an event here */
 
 static int64_t now_ms(void)
 {
@@ -24,21 +26,22 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static bool watch(struct bundle_watch *w)
+static bool watch(struct path_watch *w)
 {
 	char *copy = strdup(w->path);
 
 	w->wd = copy ? inotify_add_watch(w->fd, dirname(copy),
-					 IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR |
-						 IN_DELETE_SELF | IN_MOVE_SELF)
+					 IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR | IN_DELETE_SELF |
+						 IN_MOVE_SELF |
+						 (w->directory ? IN_CREATE : IN_CLOSE_WRITE))
 		     : -1;
 	free(copy);
 	return w->wd >= 0;
 }
 
-void bundle_watch_open(struct bundle_watch *w, const char *path)
+void path_watch_open(struct path_watch *w, const char *path, bool directory)
 {
-	*w = (struct bundle_watch){.path = path, .wd = -1};
+	*w = (struct path_watch){.path = path, .directory = directory, .wd = -1};
 	w->fd = handover_keep(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
 	if (w->fd >= 0)
 		w->due = now_ms(); /* it may have changed before this */
@@ -50,7 +53,7 @@ static bool is_gone(const struct inotify_event *e)
 	return e->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF);
 }
 
-static void take(struct bundle_watch *w, const struct inotify_event *e)
+static void take(struct path_watch *w, const struct inotify_event *e)
 {
 	const char *slash = strrchr(w->path, '/');
 
@@ -66,7 +69,7 @@ static void take(struct bundle_watch *w, const struct inotify_event *e)
 	w->due = now_ms() + SETTLE_MS;
 }
 
-void bundle_watch_read(struct bundle_watch *w)
+void path_watch_read(struct path_watch *w)
 {
 	_Alignas(struct inotify_event) char buf[4096];
 	ssize_t n;
@@ -80,30 +83,34 @@ void bundle_watch_read(struct bundle_watch *w)
 		}
 }
 
-static bool is_another(const char *path, int taken)
+bool path_watch_id(const struct path_watch *w, struct path_id *id)
 {
-	struct stat there, mine;
+	struct stat st;
 
-	return lstat(path, &there) == 0 && fstat(taken, &mine) == 0 &&
-	       (there.st_dev != mine.st_dev || there.st_ino != mine.st_ino);
+	if (fstatat(AT_FDCWD, w->path, &st, w->directory ? 0 : AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	*id = (struct path_id){st.st_dev, st.st_ino};
+	return true;
 }
 
-bool bundle_watch_changed(struct bundle_watch *w, int taken)
+bool path_watch_changed(struct path_watch *w, const struct path_id *taken)
 {
 	bool written = w->written;
+	struct path_id there;
 
 	w->due = 0;
 	w->written = false;
 	if (w->wd < 0 && !watch(w))
 		w->due = now_ms() + AGAIN_MS;
-	return written || is_another(w->path, taken);
+	return path_watch_id(w, &there) &&
+	       (written || there.dev != taken->dev || there.ino != taken->ino);
 }
 
-void bundle_watch_retry(struct bundle_watch *w)
+void path_watch_retry(struct path_watch *w)
 {
 	w->wait = w->wait ? 2 * w->wait : RETRY_MIN;
-	if (w->wait > RETRY_MAX)
-		w->wait = RETRY_MAX;
+	if (w->wait > (w->directory ? RETRY_MAX_DIRECTORY : RETRY_MAX))
+		w->wait = w->directory ? RETRY_MAX_DIRECTORY : RETRY_MAX;
 	w->written = true;
 	w->due = now_ms() + w->wait;
 }
