@@ -6,6 +6,7 @@
 # by itself.
 
 # shellcheck disable=SC2154,SC2153 # dir and the paths are set by sandbox
+# shellcheck disable=SC2030,SC2031 # a test that moves the store does so for itself
 # shellcheck disable=SC2012 # what ls shows is what is tested
 load helper
 
