@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -23,16 +22,13 @@
 #include "log.h"
 #include "manager.h"
 #include "report.h"
+#include "restart.h"
 #include "serve.h"
 #include "shared.h"
+#include "watchdog.h"
 
-#define LOOK_MS 1000	   /* between two looks at a server that has work */
-#define LOAD_MS 60000	   /* for a successor to load */
-#define STOP_MS 2000	   /* for a server to end when told */
-#define RESTARTS 20	   /* at once, */
-#define RESTART_MS 200	   /* and then one in so long */
-#define REFUSED_MIN_MS 100 /* after one that could not even load; doubles */
-#define REFUSED_MAX_MS 10000
+#define LOAD_MS 60000 /* for a successor to load */
+#define STOP_MS 2000  /* for a server to end when told */
 
 struct keeper {
 	struct handover *h;
@@ -41,19 +37,12 @@ struct keeper {
 	struct control *control;
 	const struct shared *shared;
 	struct child server, next, helper;
-	int signal_fd, fuse_watch; /* epoll: readable once when the mount has work */
-	int mountinfo;
-	/* Is the server at work? */
-	bool looking;
-	int64_t look_at, stuck_since;
-	uint64_t answered;
+	int signal_fd, mountinfo;
+	struct watchdog watchdog;
+	struct restart restart;
 	/* When it is started again; 0: not due. */
 	int64_t server_at, helper_at;
-	int64_t credit_ms; /* restarts are paid from it; it grows with time */
-	int64_t credit_since;
-	unsigned refused;
 	bool again; /* next has been tried before, or the server asked for it: it is quiet */
-	bool loud;  /* said that it keeps dying */
 	bool next_loaded;
 	int next_exe, old_bundle; /* -1: none */
 	struct path_watch bundle, store;
@@ -61,14 +50,6 @@ struct keeper {
 	bool end;
 	int status;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void waited_signals(sigset_t *set)
 {
@@ -139,7 +120,7 @@ static void start_server(struct keeper *k)
 	child_start(&k->server, k->h, handover_for_server, k->h->fd[HANDOVER_EXE], ROLE_SERVER,
 		    k->c->mountpoint);
 	if (k->server.pid <= 0)
-		k->server_at = now_ms() + RESTART_MS;
+		k->server_at = restart_now() + RESTART_MS;
 }
 
 static void start_helper(struct keeper *k)
@@ -148,80 +129,19 @@ static void start_helper(struct keeper *k)
 	child_start(&k->helper, k->h, handover_for_helper, k->h->fd[HANDOVER_EXE], ROLE_HELPER,
 		    k->c->mountpoint);
 	if (k->helper.pid <= 0)
-		k->helper_at = now_ms() + RESTART_MS;
+		k->helper_at = restart_now() + RESTART_MS;
 }
 
 /* ---- the mount ---- */
 
-/* Unmounted or aborted: nobody will ask again. */
-static bool is_over(const struct keeper *k)
+static void judge(struct keeper *k, enum watchdog_sight sight)
 {
-	struct pollfd p = {.fd = k->h->fd[HANDOVER_FUSE], .events = POLLIN};
-
-	return p.fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
-}
-
-static bool has_work(const struct keeper *k)
-{
-	struct pollfd p = {.fd = k->h->fd[HANDOVER_FUSE], .events = POLLIN};
-
-	return shared_pending(k->shared) || (poll(&p, 1, 0) == 1 && (p.revents & POLLIN));
-}
-
-/* One event from the kernel, and none until asked again: a busy mount costs the keeper nothing. */
-static void wait_for_work(struct keeper *k)
-{
-	struct epoll_event e = {.events = EPOLLIN | EPOLLONESHOT};
-	int fuse = k->h->fd[HANDOVER_FUSE];
-
-	k->looking = false;
-	if (epoll_ctl(k->fuse_watch, EPOLL_CTL_MOD, fuse, &e) != 0 && errno == ENOENT)
-		epoll_ctl(k->fuse_watch, EPOLL_CTL_ADD, fuse, &e);
-}
-
-static void look_soon(struct keeper *k)
-{
-	k->looking = true;
-	k->answered = k->shared->answered;
-	k->look_at = now_ms() + LOOK_MS;
-	k->stuck_since = 0;
-}
-
-static void take_work(struct keeper *k)
-{
-	struct epoll_event e;
-
-	if (epoll_wait(k->fuse_watch, &e, 1, 0) < 1)
-		return;
-	if (is_over(k))
+	if (sight == WATCHDOG_OVER) {
 		finish(k, EXIT_SUCCESS);
-	else
-		look_soon(k);
-}
-
-/* Every LOOK_MS while there is work. */
-static void look(struct keeper *k, int64_t now)
-{
-	uint64_t answered = k->shared->answered;
-
-	k->look_at = now + LOOK_MS;
-	if (is_over(k)) {
-		finish(k, EXIT_SUCCESS);
-		return;
-	}
-	if (answered != k->answered || k->server.pid <= 0) {
-		k->answered = answered;
-		k->stuck_since = 0;
-	} else if (!has_work(k)) {
-		wait_for_work(k);
-	} else if (!k->stuck_since) {
-		k->stuck_since = now;
-	} else if (k->c->hang_seconds &&
-		   now - k->stuck_since >= 1000 * k->c->hang_seconds - LOOK_MS) {
+	} else if (sight == WATCHDOG_STUCK) {
 		log_say(LOGGED_ERROR, "the server has not answered for %u s: it is replaced",
 			k->c->hang_seconds);
 		kill(k->server.pid, SIGKILL);
-		k->stuck_since = 0;
 	}
 }
 
@@ -261,45 +181,8 @@ static bool mount_it(struct keeper *k)
 	remember_mounted(k, &mounted);
 	report_listen(k->h, k->c, k->control);
 	manager_keep(k->c->mountpoint, k->h);
-	wait_for_work(k);
+	watchdog_sleep(&k->watchdog, k->h->fd[HANDOVER_FUSE]);
 	return message_send(k->h->fd[HANDOVER_KEEPER], &m, k->h->fd[HANDOVER_FUSE]);
-}
-
-/* ---- starting again ---- */
-
-/* When the next restart may be: now, unless it keeps dying. */
-static int64_t pay(struct keeper *k, const char *what)
-{
-	int64_t now = now_ms();
-
-	k->credit_ms += now - k->credit_since;
-	k->credit_since = now;
-	if (k->credit_ms > RESTARTS * RESTART_MS)
-		k->credit_ms = RESTARTS * RESTART_MS;
-	k->credit_ms -= RESTART_MS;
-	if (k->credit_ms >= 0) {
-		if (k->credit_ms > RESTARTS * RESTART_MS / 2)
-			k->loud = false;
-		return now;
-	}
-	if (!k->loud)
-		log_say(LOGGED_ERROR,
-			"the %s keeps dying: it is started again only every %d ms from now on",
-			what, RESTART_MS);
-	k->loud = true;
-	return now - k->credit_ms;
-}
-
-static int64_t refused_again(struct keeper *k)
-{
-	int64_t wait = REFUSED_MAX_MS;
-
-	if (k->refused < 7)
-		wait = REFUSED_MIN_MS << k->refused;
-	k->refused++;
-	if (k->refused == 1)
-		log_say(LOGGED_ERROR, "the server cannot start; it is tried again until it can");
-	return now_ms() + wait;
 }
 
 /* ---- ending ---- */
@@ -350,7 +233,7 @@ static void server_ended(struct keeper *k, int status)
 {
 	bool refused = WIFEXITED(status) && WEXITSTATUS(status) == SERVE_REFUSED;
 
-	if (is_over(k)) {
+	if (watchdog_is_over(k->h->fd[HANDOVER_FUSE])) {
 		finish(k, EXIT_SUCCESS);
 	} else if (!k->control->ready && (WIFEXITED(status) || k->mount)) {
 		if (WIFSIGNALED(status))
@@ -365,7 +248,8 @@ static void server_ended(struct keeper *k, int status)
 			log_say(LOGGED_WARNING, "the server ended (%s %d): it is started again",
 				WIFEXITED(status) ? "status" : "signal",
 				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-		k->server_at = refused ? refused_again(k) : pay(k, "server");
+		k->server_at = refused ? restart_refused(&k->restart)
+				       : restart_died(&k->restart, "server");
 	}
 }
 
@@ -389,7 +273,7 @@ static void helper_ended(struct keeper *k)
 		return;
 	k->control->helper_restarts++;
 	log_say(LOGGED_WARNING, "the helper ended: it is started again");
-	k->helper_at = pay(k, "helper");
+	k->helper_at = restart_died(&k->restart, "helper");
 }
 
 static void reap(struct keeper *k)
@@ -495,7 +379,7 @@ static void next_has_loaded(struct keeper *k)
 	const struct message stop = {.type = MESSAGE_STOP, .pid = k->server.pid};
 
 	k->next_loaded = true;
-	k->server.told_at = now_ms();
+	k->server.told_at = restart_now();
 	if (k->server.pid <= 0) {
 		k->server_at = 0;
 		promote_next(k);
@@ -519,7 +403,7 @@ static void is_serving(struct keeper *k, const struct message *m)
 		if (!child_adopt(&k->server, m->pid))
 			return;
 	}
-	k->refused = 0;
+	restart_well(&k->restart);
 	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %s", m->text);
 	manager_notify(status);
 	if (!k->control->ready) {
@@ -573,14 +457,12 @@ static void take_signals(struct keeper *k)
 
 static enum report_state state_of(const struct keeper *k)
 {
-	int64_t credit = k->credit_ms + now_ms() - k->credit_since;
-
-	if (k->refused || (k->loud && credit < RESTARTS * RESTART_MS / 2))
+	if (restart_is_failing(&k->restart))
 		return REPORT_FAILING;
 	if (!k->control->ready || k->server.pid <= 0 ||
 	    handover_holder(k->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER) != k->server.pid)
 		return REPORT_STARTING;
-	return k->stuck_since ? REPORT_STUCK : REPORT_SERVING;
+	return k->watchdog.stuck_since ? REPORT_STUCK : REPORT_SERVING;
 }
 
 static void answer(struct keeper *k)
@@ -612,7 +494,7 @@ static bool can_replace(const struct keeper *k)
 
 static int patience(const struct keeper *k)
 {
-	int64_t at = 0, now = now_ms();
+	int64_t at = 0, now = restart_now();
 
 	sooner(&at, k->server_at);
 	sooner(&at, k->helper_at);
@@ -620,8 +502,8 @@ static int patience(const struct keeper *k)
 		sooner(&at, k->bundle.due);
 		sooner(&at, k->store.due);
 	}
-	if (k->looking)
-		sooner(&at, k->look_at);
+	if (k->watchdog.looking)
+		sooner(&at, k->watchdog.look_at);
 	if (k->next.pid > 0)
 		sooner(&at, k->next.since + LOAD_MS);
 	if (k->next_loaded)
@@ -633,7 +515,7 @@ static int patience(const struct keeper *k)
 
 static void keep_time(struct keeper *k)
 {
-	int64_t now = now_ms();
+	int64_t now = restart_now();
 
 	if (k->server_at && now >= k->server_at)
 		start_server(k);
@@ -643,8 +525,8 @@ static void keep_time(struct keeper *k)
 		take_bundle(k);
 	if (k->store.due && now >= k->store.due && can_replace(k))
 		take_store(k);
-	if (k->looking && now >= k->look_at)
-		look(k, now);
+	if (k->watchdog.looking && now >= k->watchdog.look_at)
+		judge(k, watchdog_look(&k->watchdog, k->server.pid > 0, k->c->hang_seconds));
 	if (k->next_loaded && k->server.pid > 0 && now >= k->server.told_at + STOP_MS)
 		kill(k->server.pid, SIGKILL);
 	else if (k->next.pid > 0 && !k->next_loaded && now >= k->next.since + LOAD_MS)
@@ -657,7 +539,7 @@ static void run(struct keeper *k)
 		struct pollfd p[10] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_KEEPER], .events = POLLIN},
-			{.fd = k->fuse_watch, .events = POLLIN},
+			{.fd = k->watchdog.fd, .events = POLLIN},
 			{.fd = k->server.pidfd, .events = POLLIN},
 			{.fd = k->next.pidfd, .events = POLLIN},
 			{.fd = k->helper.pidfd, .events = POLLIN},
@@ -676,7 +558,7 @@ static void run(struct keeper *k)
 		if (p[1].revents)
 			hear(k);
 		if (p[2].revents)
-			take_work(k);
+			judge(k, watchdog_wake(&k->watchdog));
 		if (p[6].revents && !k->end)
 			look_at_mounts(k);
 		if (p[7].revents)
@@ -702,13 +584,13 @@ static bool set_up(struct keeper *k)
 
 	waited_signals(&set);
 	k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	k->fuse_watch = epoll_create1(EPOLL_CLOEXEC);
 	path_watch_open(&k->bundle, k->c->bundle, false);
 	path_watch_open(&k->store, k->c->store, true);
 	k->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	p = mmap(NULL, sizeof(*k->shared), PROT_READ, MAP_SHARED, h->fd[HANDOVER_SHARED], 0);
 	k->shared = p == MAP_FAILED ? NULL : p;
-	return k->signal_fd >= 0 && k->fuse_watch >= 0 && k->shared &&
+	restart_open(&k->restart);
+	return k->signal_fd >= 0 && k->shared && watchdog_open(&k->watchdog, k->shared) == 0 &&
 	       handover_map_control(h->fd[HANDOVER_CONTROL], &k->control) == 0 &&
 	       handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_KEEPER, false) == 0;
 }
@@ -753,7 +635,7 @@ static void take_over(struct keeper *k)
 		start_helper(k);
 	snprintf(main_pid, sizeof(main_pid), "MAINPID=%d", getpid());
 	manager_notify(main_pid);
-	look_soon(k);
+	watchdog_start(&k->watchdog, k->h->fd[HANDOVER_FUSE]);
 }
 
 static void take_down(struct keeper *k)
@@ -765,7 +647,7 @@ static void take_down(struct keeper *k)
 	report_end(k->c, k->control);
 	drop_next(k);
 	/* Unmounted first: requests on their way get their answer. */
-	if (k->h->fd[HANDOVER_FUSE] >= 0 && !is_over(k))
+	if (k->h->fd[HANDOVER_FUSE] >= 0 && !watchdog_is_over(k->h->fd[HANDOVER_FUSE]))
 		mountpoint_unmount(k->c->mountpoint);
 	manager_forget();
 	if (k->h->fd[HANDOVER_PRIVATE] >= 0)
@@ -790,8 +672,6 @@ int keeper_run(struct handover *h, const struct mount_config *c,
 		.helper = {.pidfd = -1},
 		.next_exe = -1,
 		.old_bundle = -1,
-		.credit_ms = RESTARTS * RESTART_MS,
-		.credit_since = now_ms(),
 	};
 
 	if (!set_up(&k)) {
