@@ -30,7 +30,7 @@ has_lines() { (($(lines "$1") >= $2)); }
 
 # watch_file NAME FILE: by what it reads after each event.
 watch_file() {
-	"$repo/tests/e2e/watch.sh" "$2" "$dir/logs/$1" 3>&- 4>&- &
+	sh "$repo/tests/e2e/watch.sh" "$2" "$dir/logs/$1" 3>&- 4>&- &
 	watchers+=($!)
 }
 
@@ -53,7 +53,7 @@ watch_in_container() {
 	docker run -d --name watcher --network none "${v[@]}" -e PATH=/bin:/usr/bin \
 		-v "$dir/watch.sh:/watch.sh:ro" -v "$dir/logs:/logs" -v "$mnt:/etc/flyte/secrets:ro" busybox:test \
 		sh -c 'inotifywait -m -q --format "%e %f" -o /logs/dir.container /etc/flyte/secrets &
-			exec /watch.sh /etc/flyte/secrets/KEY /logs/file.container' >/dev/null
+			exec sh /watch.sh /etc/flyte/secrets/KEY /logs/file.container' >/dev/null
 }
 
 @test "file and directory, on the host and in a container, see each of 100 updates under readers" {
@@ -285,7 +285,7 @@ listens() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 	mount_at "$mnt"
 	put KEY 1001
 	ref=$(find "$dir/var/store/refs" -type f -printf '%C@ %p\n' | sort -n | sed -n '$s/.* //p') # the scope's
-	"$repo/tests/e2e/latency.py" "$mnt/KEY" "$ref" 100 >"$dir/logs/latency" 2>"$dir/logs/latency.err" 3>&- 4>&- &
+	/usr/bin/python3 "$repo/tests/e2e/latency.py" "$mnt/KEY" "$ref" 100 >"$dir/logs/latency" 2>"$dir/logs/latency.err" 3>&- 4>&- &
 	watchers+=($!)
 	wait_for 10 has_lines "$dir/logs/latency" 1
 	for ((i = 1; i <= 100; i++)); do
