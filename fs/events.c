@@ -14,17 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "helper.h"
 #include "log.h"
 #include "name.h"
 
 #define GIVE_UP_MS 3000
 #define FULL_MS 5 /* until there may be room in the channel */
 #define TOKEN_SIZE 16
-#define TOKEN_STR (2 * TOKEN_SIZE + 1)
-#define STAGING_SIZE (TOKEN_STR + 2)
-
-enum event_kind { EVENT_PUT, EVENT_UNLINK, EVENT_MKDIR, EVENT_RMDIR };
+#define STAGING_SIZE (EVENT_TOKEN_STR + 2)
+_Static_assert(EVENT_TOKEN_STR == 2 * TOKEN_SIZE + 1, "a token in hex");
 
 struct event {
 	struct event *next;
@@ -41,17 +38,9 @@ struct events {
 	/* The first one, once it has been sent. */
 	bool sent, done;
 	int64_t sent_at; /* ms */
-	char token[TOKEN_STR];
+	char token[EVENT_TOKEN_STR];
 	pid_t pid; /* who announced itself with it; 0: nobody yet */
 	bool mute; /* said that nobody makes events */
-};
-
-/* HELPER_EVENT */
-struct event_order {
-	struct helper_message head;
-	uint32_t kind;
-	char token[TOKEN_STR];
-	char path[NAME_SIZE];
 };
 
 static int64_t now_ms(void)
@@ -132,6 +121,17 @@ int events_open(int helper, struct events **out)
 	ev->helper = helper;
 	*out = ev;
 	return 0;
+}
+
+void events_close(struct events *ev)
+{
+	struct event_list rest = {0};
+
+	if (!ev)
+		return;
+	rest.first = ev->first;
+	event_list_free(&rest);
+	free(ev);
 }
 
 static void drop_first(struct events *ev)

@@ -27,6 +27,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "helper.h"
+#include "name.h"
 #include "notify.h"
 #include "view.h"
 
@@ -44,6 +46,7 @@ void event_list_free(struct event_list *l);
 
 /* helper: the channel to it. */
 WUR int events_open(int helper, struct events **out);
+void events_close(struct events *ev); /* NULL is fine */
 
 /* v is served now, and these are its changes; takes them over. */
 void events_add(struct events *ev, struct event_list *l, const struct view *v);
@@ -78,6 +81,18 @@ bool events_remove(struct events *ev, const struct view *v, pid_t pid, uint64_t 
 /* The directory, or NULL. */
 const struct view_entry *events_mkdir(struct events *ev, const struct view *v, pid_t pid,
 				      uint64_t parent, const char *name);
+
+/* HELPER_EVENT, of the server to the helper. */
+enum event_kind { EVENT_PUT, EVENT_UNLINK, EVENT_MKDIR, EVENT_RMDIR };
+#define EVENT_TOKEN_STR 33
+struct event_order {
+	struct helper_message head;
+	uint32_t kind;
+	/* The names that only the helper knows: "." token, which it renames to the path's last
+	 * component, and at the root of the mount "." token "b" before and "." token "f" after. */
+	char token[EVENT_TOKEN_STR];
+	char path[NAME_SIZE];
+};
 
 /* Of the helper: do what a message (HELPER_EVENT) says.  root: the private mount; -1: by way of
  * mountpoint. */
