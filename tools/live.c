@@ -18,7 +18,7 @@
 #include "paths.h"
 #include "served.h"
 
-#define ANSWER_MS 3000
+#define ANSWER_MS 1000 /* a keeper that is well takes one of them */
 #define ANSWER_MAX 65536
 
 /* ---- asking one ---- */
@@ -151,8 +151,21 @@ static int take_socket(struct live_list *l, int dir, const char *name)
 	case LIVE_DEAD:
 		return leave(l, name);
 	default:
-		return 0; /* it is asked again if a mount belongs to it */
+		return 0; /* no mount belongs to it that we see */
 	}
+}
+
+/* A mount that was asked already? */
+static bool is_asked(const struct live_list *l, const char *name)
+{
+	char own[PATHS_SOCKET];
+
+	for (size_t i = 0; i < l->n; i++) {
+		paths_socket(l->v[i].path, own);
+		if (strcmp(own, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int take_sockets(struct live_list *l, int dir)
@@ -164,24 +177,14 @@ static int take_sockets(struct live_list *l, int dir)
 	if (!d && copy >= 0)
 		close(copy);
 	while (d && r == 0 && (e = readdir(d)))
-		if (strlen(e->d_name) + 1 == PATHS_SOCKET && strstr(e->d_name, ".sock"))
+		if (strlen(e->d_name) + 1 == PATHS_SOCKET && strstr(e->d_name, ".sock") &&
+		    !is_asked(l, e->d_name))
 			r = take_socket(l, dir, e->d_name);
 	if (d)
 		closedir(d);
 	return r;
 }
 
-static void forget_left(struct live_list *l, const char *name)
-{
-	for (size_t i = 0; i < l->nleft; i++) {
-		if (strcmp(l->left[i], name) != 0)
-			continue;
-		free(l->left[i]);
-		l->left[i--] = l->left[--l->nleft];
-	}
-}
-
-/* One that nobody has answered for. */
 static int take_mount(struct live_list *l, int dir, const struct served *s)
 {
 	struct live *m = NULL;
@@ -195,7 +198,6 @@ static int take_mount(struct live_list *l, int dir, const struct served *s)
 		if (!m)
 			return ERR_NOMEM;
 		paths_socket(s->path, name);
-		forget_left(l, name);
 		m->state = dir < 0 ? LIVE_UNKNOWN : ask(dir, name, &m->facts);
 		/* Who may see every process sees that there is none. */
 		if (m->state == LIVE_UNKNOWN && !s->pid && geteuid() == 0)
@@ -215,13 +217,13 @@ int live_load(const char *run, struct live_list *out)
 	FD_CLEANUP int dir = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	SERVED_CLEANUP struct served_list s = {0};
 	struct live_list l = {0};
-	int r = dir < 0 ? 0 : take_sockets(&l, dir);
+	int r = served_load(NULL, &s);
 
-	if (r == 0)
-		r = served_load(NULL, &s);
 	for (size_t i = 0; r == 0 && i < s.n; i++)
 		if (s.v[i].mounted)
 			r = take_mount(&l, dir, &s.v[i]);
+	if (r == 0 && dir >= 0)
+		r = take_sockets(&l, dir);
 	if (r) {
 		live_fini(&l);
 		return r;
