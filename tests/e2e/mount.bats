@@ -512,7 +512,8 @@ except OSError as e:
 	same hello "$(cat "$dir/mnt/KEY")"
 	umount "$dir/mnt"
 	wait_for 5 no_daemon
-	umount /usr/local
+	# one that has ended lets go of its program a moment later
+	wait_for 5 umount /usr/local
 }
 
 @test "the policy's mount section names the bundle; CREDENTIALS_DIRECTORY is next" {
