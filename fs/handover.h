@@ -20,7 +20,7 @@
 
 #include "err.h"
 
-#define HANDOVER_VERSION 4 /* of struct mount_config, struct control, struct shared and messages */
+#define HANDOVER_VERSION 5 /* of struct mount_config, struct control, struct shared and messages */
 
 enum role { ROLE_START, ROLE_KEEPER, ROLE_SERVER, ROLE_HELPER };
 

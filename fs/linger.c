@@ -112,8 +112,9 @@ static void came_after(struct linger *l, int64_t ns)
 	l->near++;
 	if (l->far)
 		l->far--;
-	/* While we look, a reader on this processor cannot run. */
-	if (!l->looked)
+	/* While we look, a reader on this processor cannot run.  One on another is as quick as that
+	 * when it is awake. */
+	if (!l->looked && !l->awake.held)
 		l->rest = REST;
 }
 
@@ -131,6 +132,8 @@ static void looked(struct linger *l, bool found)
 
 void linger_arrived(struct linger *l, pid_t reader)
 {
+	int64_t gap;
+
 	if (l->off)
 		return;
 	if (l->rest)
@@ -144,9 +147,13 @@ void linger_arrived(struct linger *l, pid_t reader)
 	} else if (l->alone < ALONE) {
 		l->alone++;
 	}
-	if (!l->since)
+	if (!l->since) {
+		awake_after(&l->awake, 0);
 		return;
-	came_after(l, now_ns() - l->since);
+	}
+	gap = now_ns() - l->since;
+	came_after(l, gap);
+	awake_after(&l->awake, gap);
 	if (l->looked)
 		looked(l, true);
 	l->since = 0;
@@ -163,7 +170,7 @@ bool linger_on(struct linger *l)
 	now = now_ns();
 	if (!l->since)
 		l->since = now;
-	if (l->rest || l->alone < ALONE)
+	if ((l->rest && !l->awake.held) || l->alone < ALONE)
 		return false;
 	l->looked = true;
 	if (now - l->since < LOOK_NS)
@@ -171,4 +178,14 @@ bool linger_on(struct linger *l)
 	looked(l, false);
 	l->looked = false;
 	return false;
+}
+
+int linger_sleep(const struct linger *l, int ms)
+{
+	return l->awake.held && (ms < 0 || ms > AWAKE_HOLD_MS) ? AWAKE_HOLD_MS : ms;
+}
+
+void linger_end(struct linger *l)
+{
+	awake_end(&l->awake);
 }

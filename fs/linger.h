@@ -3,11 +3,12 @@
  * linger - what the serving thread does between two requests, so that neither it nor the reader has
  * to be woken on another processor: that costs several times what an answer does.
  *
- * Two means, each given up for a while when it does not pay:
+ * Three means, each given up for a while when it does not pay:
  * - It moves to the reader's processor when the requests of a single reader take that long to come.
  *   Reader and server then take turns there, and no processor has to be woken at all.
  * - Where they do not stay together, it looks for the next request for some microseconds before
  *   it sleeps.
+ * - It keeps the processors awake when the reader's falls asleep meanwhile all the same (awake.h).
  * When nobody reads it costs nothing: it is only ever called after a request.
  */
 #ifndef LINGER_H
@@ -17,9 +18,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "awake.h"
+
 struct linger {		   /* zeroed = fresh */
 	int64_t since;	   /* ns; nothing has been there since then; 0: busy */
-	bool off;	   /* neither means, ever */
+	bool off;	   /* no means, ever */
 	bool looked;	   /* and has been looked for */
 	int score;	   /* looking: found against not found, of late */
 	unsigned rest;	   /* looking is given up for that many requests */
@@ -29,11 +32,16 @@ struct linger {		   /* zeroed = fresh */
 	unsigned patience; /* the next stay, as a power of two */
 	pid_t reader;	   /* 0: nobody yet */
 	unsigned alone;	   /* answers to this reader alone */
+	struct awake awake;
 };
 
 /* A request of that thread (0: not known) is there. */
 void linger_arrived(struct linger *l, pid_t reader);
 /* None is there: look on, instead of sleeping? */
 bool linger_on(struct linger *l);
+/* How long (ms) to sleep at most, of ms (-1: for good). */
+int linger_sleep(const struct linger *l, int ms);
+/* It was slept that long, and nothing came. */
+void linger_end(struct linger *l);
 
 #endif

@@ -124,7 +124,7 @@ static const struct {
 	 "           let other users in (the default for root)"},
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},
 	{"nolinger", NULL, FIELD(no_linger), true,
-	 "              do not look for the next request, nor move to the reader's processor"},
+	 "              sleep after every answer, and let the processors sleep"},
 	{"resend", set_resend, 0, false,
 	 "=on|off    after a server's death let the kernel send its requests again (on)"},
 	{"nonempty", NULL, FIELD(nonempty), true, "              mount over what is there"},

@@ -257,6 +257,7 @@ static void put_processes(json_t *o, const struct report *r)
 	json_t *server = process(r->server, r->control->server_restarts);
 
 	put(server, "restarts_lately", number(lately(r->control)));
+	put(server, "awake", json_boolean(r->shared->status.awake));
 	put(o, "server", server);
 	put(o, "keeper", process(getpid(), r->control->keeper_restarts));
 	put(o, "helper", process(r->helper, r->control->helper_restarts));

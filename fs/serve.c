@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "awake.h"
 #include "log.h"
 #include "sandbox.h"
 #include "secret.h"
@@ -27,6 +28,7 @@ struct serve {
 	struct handover *h;
 	int null; /* -1: in the foreground */
 	struct sandbox box;
+	int awake_fd; /* of awake_open, or -1 */
 	struct server server;
 };
 
@@ -378,6 +380,7 @@ static bool open_session(struct serve *st, struct session_options *o)
 		.fuse_fd = st->h->fd[HANDOVER_FUSE],
 		.channel = st->h->fd[HANDOVER_SERVER],
 		.debug = st->c->debug,
+		.awake_fd = st->awake_fd,
 		.no_linger = st->c->no_linger,
 		.no_resend = st->c->no_resend,
 		.ready = ready,
@@ -442,6 +445,7 @@ static bool prepare(struct serve *st)
 	char *dir = strdup(st->c->policy);
 
 	st->null = st->c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+	st->awake_fd = st->c->no_linger ? -1 : awake_open();
 	if (st->c->log_syslog)
 		log_connect();
 	st->box = (struct sandbox){

@@ -276,11 +276,15 @@ static enum session_end loop(struct loop *l)
 	};
 
 	for (;;) {
-		if (poll(p, 3, server_tick(l->s)) < 0) {
+		int n = poll(p, 3, linger_sleep(&l->linger, server_tick(l->s)));
+
+		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return SESSION_FAILED;
 		}
+		if (n == 0)
+			linger_end(&l->linger);
 		if ((p[2].revents & POLLIN) && !l->o->heard(l->o->arg))
 			return SESSION_STOPPED;
 		if (p[2].revents & POLLHUP) {
@@ -297,7 +301,11 @@ static enum session_end loop(struct loop *l)
 
 enum session_end session_run(struct server *s, const struct session_options *o)
 {
-	struct loop l = {.s = s, .o = o, .linger = {.off = o->no_linger}};
+	struct loop l = {
+		.s = s,
+		.o = o,
+		.linger = {.off = o->no_linger, .awake = {.fd = o->awake_fd}},
+	};
 	enum session_end end;
 
 	if (!answer_left(s))

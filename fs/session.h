@@ -29,6 +29,7 @@ struct session_options {
 	int channel; /* to the keeper */
 	bool debug;
 	bool no_resend; /* do not ask for that */
+	int awake_fd;	/* of awake_open, or -1; the caller's */
 	bool no_linger; /* sleep after every answer, wherever the reader is (linger.h) */
 	/* Called once, when the kernel has got its first answer. */
 	void (*ready)(void *arg);

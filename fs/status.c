@@ -66,6 +66,7 @@ int status_attach(int shared)
 	if (p == MAP_FAILED)
 		return ERR_IO;
 	status_own = p;
+	status_awake(false); /* as a predecessor was that was killed */
 	log_on_alarm(alarmed);
 	return 0;
 }
@@ -137,6 +138,11 @@ void status_view(const struct view *v, bool first)
 void status_rules(void)
 {
 	reloaded();
+}
+
+void status_awake(bool held)
+{
+	set32(&status_own->awake, held);
 }
 
 /* ---- what went wrong ---- */

@@ -55,6 +55,7 @@ struct status {
 	uint8_t store_id[STORE_ID_SIZE];
 	_Atomic uint32_t levels; /* bits: scopes it shows */
 	_Atomic uint32_t secrets;
+	_Atomic uint32_t awake; /* processors are kept so (awake.h) */
 	struct status_scope scopes[SCOPE_LEVELS];
 	_Atomic uint64_t reloads, reloaded; /* s since 1970: another view or other rules */
 	struct status_said alarm, store, policy;
@@ -80,6 +81,8 @@ void status_serves(const struct bundle *b);
 /* Another view is served; first: by a server that has just started. */
 void status_view(const struct view *v, bool first);
 void status_rules(void); /* other rules are */
+
+void status_awake(bool held);
 
 /* How loading went: NULL: well. */
 void status_store(const struct load_error *e);
