@@ -2,7 +2,8 @@
 #include "cached.h"
 
 #include <stdlib.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define TABLE (2 * SHARED_KEPT) /* a power of two */
 #define NONE UINT32_MAX
@@ -20,14 +21,6 @@ struct cached {
 	uint64_t *nodes; /* in shared memory; 0: free */
 	struct kept kept[SHARED_KEPT];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Node ids are hashes: any of their bits will do. */
 static uint32_t *bucket_of(struct cached *c, uint64_t node)
@@ -113,7 +106,7 @@ bool cached_use(struct cached *c, uint64_t node)
 	if (i != NONE) {
 		unlink_kept(c, i);
 		link_newest(c, i);
-		c->kept[i].used = now_ms();
+		c->kept[i].used = clock_tick_ms();
 		return true;
 	}
 	if (c->free == NONE)
@@ -121,7 +114,7 @@ bool cached_use(struct cached *c, uint64_t node)
 	i = c->free;
 	c->free = c->kept[i].next;
 	add(c, i, node);
-	c->kept[i].used = now_ms();
+	c->kept[i].used = clock_tick_ms();
 	return true;
 }
 
@@ -146,7 +139,7 @@ int cached_expire(struct cached *c, struct notify_list *l)
 
 	if (!c || c->oldest == NONE)
 		return -1;
-	now = now_ms();
+	now = clock_tick_ms();
 	while (c->oldest != NONE) {
 		const struct kept *k = &c->kept[c->oldest];
 		int64_t left = k->used + c->linger - now;

@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "name.h"
 
@@ -42,14 +42,6 @@ struct events {
 	pid_t pid; /* who announced itself with it; 0: nobody yet */
 	bool mute; /* said that nobody makes events */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Names that begin so are never a secret's (store/name.h). */
 static void name_with(char out[static STAGING_SIZE], const char *token, const char *what)
@@ -164,7 +156,7 @@ static void send_first(struct events *ev, const struct view *v)
 	if (!ev->first || ev->sent)
 		return;
 	if (!ev->sent_at)
-		ev->sent_at = now_ms();
+		ev->sent_at = clock_ms();
 	randombytes_buf(token, sizeof(token));
 	sodium_bin2hex(ev->token, sizeof(ev->token), token, sizeof(token));
 	o.kind = ev->first->kind;
@@ -173,7 +165,7 @@ static void send_first(struct events *ev, const struct view *v)
 	if (send(ev->helper, &o, sizeof(o), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return; /* full; events_expire tries again */
 	ev->sent = true;
-	ev->sent_at = now_ms();
+	ev->sent_at = clock_ms();
 }
 
 void events_add(struct events *ev, struct event_list *l, const struct view *v)
@@ -212,7 +204,7 @@ int events_expire(struct events *ev, const struct view *v, struct notify_list *f
 		send_first(ev, v);
 	if (!ev->first)
 		return -1;
-	due = ev->sent_at + GIVE_UP_MS - now_ms();
+	due = ev->sent_at + GIVE_UP_MS - clock_ms();
 	if (due > 0)
 		return !ev->sent && due > FULL_MS ? FULL_MS : (int)due;
 	if (!ev->mute)

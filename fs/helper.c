@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
+#include "clock.h"
 #include "events.h"
 #include "log.h"
 #include "notify.h"
@@ -20,14 +20,6 @@
 #define KEEPER_MS 1000 /* for a keeper that becomes another program to be one again */
 #define SOON_MS 10
 #define QUICK_MS 100 /* one that ends so soon is not started again at once */
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void pause_ms(int ms)
 {
@@ -67,7 +59,7 @@ static void keeper_ended(struct child *keeper, struct handover *h, const struct 
 	control->keeper_restarts++;
 	if (!control->stopping)
 		log_say(LOGGED_WARNING, "the keeper ended: it is started again");
-	if (now_ms() - started < QUICK_MS)
+	if (clock_ms() - started < QUICK_MS)
 		pause_ms(QUICK_MS);
 	find_keeper(keeper, h, c, false);
 }

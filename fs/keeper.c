@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "background.h"
+#include "clock.h"
 #include "path_watch.h"
 #include "child.h"
 #include "log.h"
@@ -120,7 +121,7 @@ static void start_server(struct keeper *k)
 	child_start(&k->server, k->h, handover_for_server, k->h->fd[HANDOVER_EXE], ROLE_SERVER,
 		    k->c->mountpoint);
 	if (k->server.pid <= 0)
-		k->server_at = restart_now() + RESTART_MS;
+		k->server_at = clock_ms() + RESTART_MS;
 }
 
 static void start_helper(struct keeper *k)
@@ -129,7 +130,7 @@ static void start_helper(struct keeper *k)
 	child_start(&k->helper, k->h, handover_for_helper, k->h->fd[HANDOVER_EXE], ROLE_HELPER,
 		    k->c->mountpoint);
 	if (k->helper.pid <= 0)
-		k->helper_at = restart_now() + RESTART_MS;
+		k->helper_at = clock_ms() + RESTART_MS;
 }
 
 /* ---- the mount ---- */
@@ -379,7 +380,7 @@ static void next_has_loaded(struct keeper *k)
 	const struct message stop = {.type = MESSAGE_STOP, .pid = k->server.pid};
 
 	k->next_loaded = true;
-	k->server.told_at = restart_now();
+	k->server.told_at = clock_ms();
 	if (k->server.pid <= 0) {
 		k->server_at = 0;
 		promote_next(k);
@@ -494,7 +495,7 @@ static bool can_replace(const struct keeper *k)
 
 static int patience(const struct keeper *k)
 {
-	int64_t at = 0, now = restart_now();
+	int64_t at = 0, now = clock_ms();
 
 	sooner(&at, k->server_at);
 	sooner(&at, k->helper_at);
@@ -515,7 +516,7 @@ static int patience(const struct keeper *k)
 
 static void keep_time(struct keeper *k)
 {
-	int64_t now = restart_now();
+	int64_t now = clock_ms();
 
 	if (k->server_at && now >= k->server_at)
 		start_server(k);

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define LOOK_NS 60000
 #define SCORE_MAX 8
@@ -22,14 +23,6 @@
 #define ALONE 16       /* answers in a row make a reader a single one */
 #define STAY 64	       /* answers between two moves at least, doubled by each that was in vain */
 #define PATIENCE_MAX 12
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* ---- moving ---- */
 
@@ -151,7 +144,7 @@ void linger_arrived(struct linger *l, pid_t reader)
 		awake_after(&l->awake, 0);
 		return;
 	}
-	gap = now_ns() - l->since;
+	gap = clock_ns() - l->since;
 	came_after(l, gap);
 	awake_after(&l->awake, gap);
 	if (l->looked)
@@ -167,7 +160,7 @@ bool linger_on(struct linger *l)
 
 	if (l->off)
 		return false;
-	now = now_ns();
+	now = clock_ns();
 	if (!l->since)
 		l->since = now;
 	if ((l->rest && !l->awake.held) || l->alone < ALONE)

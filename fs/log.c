@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "name.h"
 #include "scope.h"
 
@@ -206,14 +207,6 @@ struct grant { /* counted together */
 static struct grant grants[GRANTS];
 static unsigned grants_used;
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void write_decision(const struct log_decision *d, unsigned more)
 {
 	enum log_level level = d->granted ? LOGGED_INFO : LOGGED_WARNING;
@@ -305,7 +298,7 @@ void log_decision(const struct log_decision *d)
 		return;
 	}
 	g = place(d);
-	now = now_ms();
+	now = clock_tick_ms();
 	if (g->used && g->ino == d->ino && g->uid == d->uid && now - g->since < GRANT_MS) {
 		g->more++;
 		g->pid = d->pid;
@@ -322,7 +315,7 @@ int log_flush(void)
 
 	if (!grants_used)
 		return -1;
-	now = now_ms();
+	now = clock_tick_ms();
 	for (unsigned i = 0; i < GRANTS; i++) {
 		int64_t left = GRANT_MS - (now - grants[i].since);
 

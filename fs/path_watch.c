@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "handover.h"
 
 #define SETTLE_MS 20   /* after the last event */
@@ -17,14 +17,6 @@
 #define RETRY_MIN 2000 /* doubles */
 #define RETRY_MAX 3600000
 #define RETRY_MAX_DIRECTORY 10000 /* it may be filled without an event here */
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static bool watch(struct path_watch *w)
 {
@@ -44,7 +36,7 @@ void path_watch_open(struct path_watch *w, const char *path, bool directory)
 	*w = (struct path_watch){.path = path, .directory = directory, .wd = -1};
 	w->fd = handover_keep(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
 	if (w->fd >= 0)
-		w->due = now_ms(); /* it may have changed before this */
+		w->due = clock_ms(); /* it may have changed before this */
 }
 
 /* Its directory is another one, or none. */
@@ -66,7 +58,7 @@ static void take(struct path_watch *w, const struct inotify_event *e)
 	}
 	w->written |= (e->mask & IN_CLOSE_WRITE) != 0;
 	w->wait = 0;
-	w->due = now_ms() + SETTLE_MS;
+	w->due = clock_ms() + SETTLE_MS;
 }
 
 void path_watch_read(struct path_watch *w)
@@ -101,7 +93,7 @@ bool path_watch_changed(struct path_watch *w, const struct path_id *taken)
 	w->due = 0;
 	w->written = false;
 	if (w->wd < 0 && !watch(w))
-		w->due = now_ms() + AGAIN_MS;
+		w->due = clock_ms() + AGAIN_MS;
 	return path_watch_id(w, &there) &&
 	       (written || there.dev != taken->dev || there.ino != taken->ino);
 }
@@ -112,5 +104,5 @@ void path_watch_retry(struct path_watch *w)
 	if (w->wait > (w->directory ? RETRY_MAX_DIRECTORY : RETRY_MAX))
 		w->wait = w->directory ? RETRY_MAX_DIRECTORY : RETRY_MAX;
 	w->written = true;
-	w->due = now_ms() + w->wait;
+	w->due = clock_ms() + w->wait;
 }

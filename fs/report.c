@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "paths.h"
 #include "version.h"
@@ -22,14 +23,6 @@
 #define AT_ONCE 16 /* answers, before the keeper looks at something else */
 #define NS 1000000000u
 #define LATELY_MS (10 * 60 * 1000)
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- the socket ---- */
 
@@ -126,13 +119,13 @@ void report_death(struct control *control)
 {
 	uint32_t n = control->server_restarts++;
 
-	control->died[n % DEATHS] = now_ms();
+	control->died[n % DEATHS] = clock_ms();
 }
 
 /* Of the last ten minutes; no more than DEATHS. */
 static unsigned lately(const struct control *control)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	unsigned n = 0;
 
 	for (size_t i = 0; i < DEATHS; i++)

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "restart.h"
 
-#include <time.h>
-
+#include "clock.h"
 #include "log.h"
 
 #define CREDIT_MS (20 * RESTART_MS) /* so many at once, and then one in RESTART_MS */
 #define REFUSED_MIN_MS 100	    /* after one that could not even load; doubles */
 #define REFUSED_MAX_MS 10000
 
-int64_t restart_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void restart_open(struct restart *r)
 {
-	*r = (struct restart){.credit_ms = CREDIT_MS, .since = restart_now()};
+	*r = (struct restart){.credit_ms = CREDIT_MS, .since = clock_ms()};
 }
 
 static int64_t credit(const struct restart *r, int64_t now)
@@ -31,7 +22,7 @@ static int64_t credit(const struct restart *r, int64_t now)
 
 int64_t restart_died(struct restart *r, const char *what)
 {
-	int64_t now = restart_now();
+	int64_t now = clock_ms();
 
 	r->credit_ms = credit(r, now) - RESTART_MS;
 	r->since = now;
@@ -57,7 +48,7 @@ int64_t restart_refused(struct restart *r)
 	r->refused++;
 	if (r->refused == 1)
 		log_say(LOGGED_ERROR, "the server cannot start; it is tried again until it can");
-	return restart_now() + wait;
+	return clock_ms() + wait;
 }
 
 void restart_well(struct restart *r)
@@ -67,5 +58,5 @@ void restart_well(struct restart *r)
 
 bool restart_is_failing(const struct restart *r)
 {
-	return r->refused || (r->loud && credit(r, restart_now()) < CREDIT_MS / 2);
+	return r->refused || (r->loud && credit(r, clock_ms()) < CREDIT_MS / 2);
 }

@@ -18,8 +18,7 @@ struct restart {
 	bool loud;	  /* said that it keeps dying */
 };
 
-/* All in ms of the monotonic clock. */
-int64_t restart_now(void);
+/* All in ms of clock_ms(). */
 void restart_open(struct restart *r);
 /* When what may be started again. */
 int64_t restart_died(struct restart *r, const char *what);

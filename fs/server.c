@@ -91,6 +91,18 @@ static void note_attr(void *arg, uint64_t node)
 	c->failed |= notify_add_attr(c->attrs, node) < 0;
 }
 
+/* Was everything in this view told of, as far as is known? */
+static bool is_told(const struct server *s)
+{
+	if (sodium_is_zero(s->shared->told[0], sizeof(s->shared->told)))
+		return true; /* nobody served before */
+	for (int l = 0; l < SCOPE_LEVELS; l++)
+		if (memcmp(s->shared->told[l], view_commit_id(s->view, (enum scope_level)l),
+			   HASH_SIZE) != 0)
+			return false;
+	return true;
+}
+
 /* What was committed while nobody served, or its events were not all out. */
 static void catch_up(struct server *s)
 {
@@ -99,14 +111,8 @@ static void catch_up(struct server *s)
 	const struct view_changes changes = {note_change, note_attr, &c};
 	VIEW_CLEANUP struct view *old = NULL;
 
-	if (sodium_is_zero(s->shared->told[0], sizeof(s->shared->told)))
+	if (is_told(s))
 		return;
-	for (int l = 0; l < SCOPE_LEVELS; l++)
-		c.failed |= memcmp(s->shared->told[l], view_commit_id(s->view, (enum scope_level)l),
-				   HASH_SIZE) != 0;
-	if (!c.failed)
-		return;
-	c.failed = false;
 	if (load_earlier(s->load, s->shared->told, &old) < 0 || !old)
 		return;
 	c.old = old;

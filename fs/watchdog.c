@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include "clock.h"
 #include "handover.h"
 #include "restart.h"
 
@@ -46,7 +47,7 @@ void watchdog_start(struct watchdog *w, int fuse_fd)
 	w->fuse_fd = fuse_fd;
 	w->looking = true;
 	w->answered = w->shared->answered;
-	w->look_at = restart_now() + LOOK_MS;
+	w->look_at = clock_ms() + LOOK_MS;
 	w->stuck_since = 0;
 }
 
@@ -65,7 +66,7 @@ enum watchdog_sight watchdog_wake(struct watchdog *w)
 enum watchdog_sight watchdog_look(struct watchdog *w, bool serving, unsigned hang_seconds)
 {
 	uint64_t answered = w->shared->answered;
-	int64_t now = restart_now();
+	int64_t now = clock_ms();
 
 	w->look_at = now + LOOK_MS;
 	if (watchdog_is_over(w->fuse_fd))
