@@ -59,29 +59,42 @@ static void record(struct session *s, const char *name, const struct scope *scop
 		say_policy(s, &e, r);
 }
 
+/* The session of the root key, the scope that is meant, and where the bundle goes (*path: heap). */
+static int begin(struct call *c, bool make_scope, struct session *s, struct scope *scope,
+		 char **path)
+{
+	const char *name = c->argv[0], *out = call_flag(c, FLAG_OUT);
+	int status = check_name(c, name);
+
+	if (!status)
+		status = session_scope(c, scope);
+	if (!status)
+		status = session_root(c, s);
+	if (!status)
+		status = scopes_require(s, scope, make_scope);
+	if (!status && !out)
+		status = bundles_path(s, name, path);
+	if (!status && out && !(*path = strdup(out))) {
+		ui_error("no memory");
+		status = STATUS_FAILED;
+	}
+	return status;
+}
+
 int writer_cmd_create(struct call *c)
 {
 	SESSION_CLEANUP struct session s = {0};
 	BUNDLE_CLEANUP struct bundle *b = NULL;
-	const char *name = c->argv[0], *out = call_flag(c, FLAG_OUT);
+	const char *name = c->argv[0];
 	struct words w = {.doing = "create writer", .name = NULL};
-	char text[SCOPE_STR];
+	char text[SCOPE_STR], *path = NULL;
 	struct scope scope;
-	char *path = NULL;
-	int r, status = check_name(c, name);
+	int r, status = begin(c, true, &s, &scope, &path);
 
-	if (!status)
-		status = session_scope(c, &scope);
-	if (!status)
-		status = session_root(c, &s);
-	if (!status)
-		status = scopes_require(&s, &scope, true);
-	if (!status && !out)
-		status = bundles_path(&s, name, &path);
-	if (!status && access(out ? out : path, F_OK) == 0) {
-		ui_error("%s is there already", out ? out : path);
+	if (!status && access(path, F_OK) == 0) {
+		ui_error("%s is there already", path);
 		ui_hint("choose another NAME, or --out FILE");
-		if (!out)
+		if (!call_flag(c, FLAG_OUT))
 			ui_hint("or, if no writer has it any more: secretctl delete bundle %s",
 				name);
 		status = STATUS_FAILED;
@@ -99,8 +112,8 @@ int writer_cmd_create(struct call *c)
 		goto out;
 	}
 	if (!r) {
-		w.path = out ? out : path;
-		r = bundle_save(b, w.path);
+		w.path = path;
+		r = bundle_save(b, path);
 	}
 	if (r) {
 		w.scope = &scope;
@@ -108,7 +121,7 @@ int writer_cmd_create(struct call *c)
 		goto out;
 	}
 	record(&s, name, &scope, b->rings[0]->writer_pk);
-	printf("created writer %s of (%s): %s\n", name, scope_str(&scope, text), out ? out : path);
+	printf("created writer %s of (%s): %s\n", name, scope_str(&scope, text), path);
 	printf("in CI: SECRETFS_WRITER_BUNDLE=FILE secretctl update secret NAME - < value\n");
 out:
 	free(path);
@@ -120,22 +133,14 @@ int writer_cmd_rotate(struct call *c)
 	SESSION_CLEANUP struct session s = {0};
 	BUNDLE_CLEANUP struct bundle *b = NULL;
 	PLACE_CLEANUP struct place place = {0};
-	const char *name = c->argv[0], *out = call_flag(c, FLAG_OUT);
+	const char *name = c->argv[0];
 	struct words w = {.doing = "rotate writer", .path = name};
 	char text[SCOPE_STR], *path = NULL;
 	struct scope scope;
-	int r, status = check_name(c, name);
+	int r, status = begin(c, false, &s, &scope, &path);
 
-	if (!status)
-		status = session_scope(c, &scope);
-	if (!status)
-		status = session_root(c, &s);
-	if (!status)
-		status = scopes_require(&s, &scope, false);
-	if (!status && !out)
-		status = bundles_path(&s, name, &path);
 	if (status)
-		return status;
+		goto out;
 	w.scope = &scope;
 	r = bundle_rotate_writer(s.backend, s.keys, s.paths[PATH_STATE], &scope, name, &b);
 	if (r == ERR_NOENT) {
@@ -146,8 +151,8 @@ int writer_cmd_rotate(struct call *c)
 		status = words_fail(&w, r);
 	} else {
 		record(&s, name, &scope, b->rings[0]->writer_pk);
-		w.path = out ? out : path;
-		r = bundle_save(b, w.path);
+		w.path = path;
+		r = bundle_save(b, path);
 		if (r) {
 			status = words_fail(&w, r);
 			ui_hint("the old key is out already: run it again for another one");
@@ -155,11 +160,12 @@ int writer_cmd_rotate(struct call *c)
 	}
 	if (!status)
 		printf("rotated writer %s of (%s): %s; the old key is out\n", name,
-		       scope_str(&scope, text), out ? out : path);
+		       scope_str(&scope, text), path);
 	if (!status)
 		status = session_place(&s, &scope, &place);
 	if (!status)
 		status = remint_bundles(&s, &place);
+out:
 	free(path);
 	return status;
 }
