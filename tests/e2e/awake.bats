@@ -6,6 +6,7 @@
 
 # shellcheck disable=SC2154 # dir and repo are set by helper.bash
 load helper
+load readers
 
 setup() {
 	sandbox
@@ -13,11 +14,11 @@ setup() {
 	init_store shop
 	put KEY value:vvvv
 	mnt=$dir/mnt
-	cc -O2 -o "$dir/readers" "$repo/tests/e2e/readers.c"
+	readers_build
 }
 
 teardown() {
-	stop_reading
+	readers_kill
 	sandbox_end
 }
 
@@ -31,13 +32,8 @@ host_asleep() { ! host_awake; }
 # one has to wake the other whatever else runs here.
 read_apart() {
 	taskset -a -p -c 1 "$(server)" >/dev/null
-	taskset -c 0 "$dir/readers" "$mnt/KEY" value: >"$dir/read" 2>"$dir/read.err" 3>&- 4>&- &
-	reader=$!
-}
-
-stop_reading() {
-	[[ -z ${reader:-} ]] || kill "$reader" 2>/dev/null || :
-	reader=
+	read_on "$mnt/KEY"
+	taskset -p -c 0 "${readers[0]}" >/dev/null
 }
 
 @test "processors are kept awake for a busy reader, and let go after it" {
@@ -46,7 +42,7 @@ stop_reading() {
 	read_apart
 	wait_for 30 fact .server.awake true
 	wait_for 30 host_awake
-	stop_reading
+	no_error
 	wait_for 10 fact .server.awake false
 	wait_for 10 host_asleep
 }
@@ -61,7 +57,7 @@ stop_reading() {
 	if fact .server.awake true; then
 		wait_for 30 host_awake
 	fi
-	stop_reading
+	readers_kill
 	kill -KILL "$pid"
 	wait_for 10 fact .server.awake false
 	wait_for 10 host_asleep

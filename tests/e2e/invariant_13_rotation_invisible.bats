@@ -9,41 +9,23 @@
 # shellcheck disable=SC2154 # dir and repo are set by helper.bash
 
 load helper
+load readers
 
 setup() {
 	sandbox
 	init_store
-	mnt=$dir/mnt readers=()
-	cc -O2 -static -o "$dir/readers" "$repo/tests/e2e/readers.c"
+	mnt=$dir/mnt
+	readers_build
 }
 
 teardown() {
-	kill "${readers[@]}" 2>/dev/null || :
+	readers_kill
 	sandbox_end
 }
 
 # value N: one letter, so that a mixture is seen; of many lengths.
 # shellcheck disable=SC2059 # the format is made here
 value() { printf 'value:%0*d' "$((1 + $1 * 37 % 9000))" 0 | tr 0 "$(printf "\\x$(printf %x $((97 + $1 % 26)))")"; }
-
-read_on() {
-	local hold=
-	for who in 1 2 3; do
-		# shellcheck disable=SC2086 # a word or none
-		"$dir/readers" "$mnt/$1" value: $hold >"$dir/reader.$1.$who" 2>&1 3>&- 4>&- &
-		readers+=($!)
-		hold=hold
-	done
-}
-
-no_error() {
-	local i
-	kill -TERM "${readers[@]}"
-	for i in "${readers[@]}"; do wait "$i" || :; done
-	same "${#readers[@]}" "$(cat "$dir"/reader.* | grep -c ' failed 0 wrong 0 ')" "readers without an error: $(cat "$dir"/reader.*)"
-	readers=()
-	sed 's/^/# /' "$dir"/reader.* >&3
-}
 
 # Kinds of rotation; each leaves KEY with value N.
 by_update() { value "$1" | secretctl update secret KEY - >/dev/null; }
@@ -92,8 +74,11 @@ by_policy() {
 	secretctl allow secret KEY --uid 0 >/dev/null
 	mount_at "$mnt" -p flytesnacks -d development
 	id=$(findmnt -rn -o ID -- "$mnt")
-	read_on KEY
-	read_on OTHER
+	for key in KEY OTHER; do
+		read_on "$mnt/$key"
+		read_on "$mnt/$key" hold
+		read_on "$mnt/$key" hold
+	done
 	for ((i = 1; i <= n; i++)); do
 		kind=${kinds[i % ${#kinds[@]}]}
 		((i % 100 != 50)) || kind=keys

@@ -6,18 +6,19 @@
 # shellcheck disable=SC2154 # dir and repo are set by helper.bash
 
 load helper
+load readers
 
 setup() {
 	sandbox
 	init_store p1
-	mnt=$dir/mnt readers=()
+	mnt=$dir/mnt
 	scope=(-p p1 -d staging)
 	bundle=$SECRETFS_BUNDLES/p1+staging.bundle
-	cc -O2 -static -o "$dir/readers" "$repo/tests/e2e/readers.c"
+	readers_build
 }
 
 teardown() {
-	kill "${readers[@]}" 2>/dev/null || :
+	readers_kill
 	[[ -n $BATS_TEST_COMPLETED ]] || grep -v granted "$dir/log" >&2 || :
 	sandbox_end
 }
@@ -48,27 +49,11 @@ same_mount() {
 	run ! grep -e 'dead mount' -e unmounted "$dir/log"
 }
 
-read_on() {
-	local i
-	for i in 1 2; do
-		"$dir/readers" "$mnt/KEY" value: >"$dir/reader.$i" 2>&1 3>&- 4>&- &
-		readers+=($!)
-	done
-}
-# no_error: the readers saw none.
-no_error() {
-	local i
-	kill -TERM "${readers[@]}"
-	for i in "${readers[@]}"; do wait "$i" || :; done
-	readers=()
-	cat "$dir"/reader.? >&3
-	same 2 "$(cat "$dir"/reader.? | grep -c ' failed 0 wrong 0 ')" "readers without an error"
-}
-
 @test "a bundle minted anew is taken up by itself, a bad one is not" {
 	put KEY "$(letters a)" "${scope[@]}"
 	serve
-	read_on
+	read_on "$mnt/KEY"
+	read_on "$mnt/KEY"
 	for i in 1 2 3; do # renamed into place
 		old=$(role server)
 		secretctl create bundle "${scope[@]}" >/dev/null
@@ -97,7 +82,8 @@ no_error() {
 @test "a bundle that came while no keeper looked is taken up, and is still in use when the server dies" {
 	put KEY "$(letters a)" "${scope[@]}"
 	serve
-	read_on
+	read_on "$mnt/KEY"
+	read_on "$mnt/KEY"
 	keeper=$(role keeper) server=$(role server)
 	kill -STOP "$keeper"
 	secretctl rotate scope "${scope[@]}" --begin >/dev/null
@@ -122,7 +108,8 @@ shows() { [[ $(cat "$mnt/KEY") == "$(letters "$1")" ]]; }
 	put KEY "$(letters a)" "${scope[@]}"
 	secretctl create writer ci "${scope[@]}" >/dev/null
 	serve
-	read_on
+	read_on "$mnt/KEY"
+	read_on "$mnt/KEY"
 	for round in 1 2 3; do
 		cp "$bundle" "$dir/old.bundle"
 		secretctl rotate scope "${scope[@]}" --begin >"$dir/out"
@@ -182,7 +169,8 @@ page() {
 	echo 'a passphrase for the archive' >"$dir/phrase"
 	page 'a new root' >"$dir/steps"
 	(($(wc -l <"$dir/steps") >= 10)) || fail "the page's steps: $(cat "$dir/steps")"
-	read_on
+	read_on "$mnt/KEY"
+	read_on "$mnt/KEY"
 	server=$(role server)
 	cd "$dir"
 	bash -eux "$dir/steps" >"$dir/steps.out" 2>&1 || fail "$(cat "$dir/steps.out")"
@@ -194,11 +182,7 @@ page() {
 	same "$(letters c)" "$(timeout 20 cat "$mnt/KEY")"
 	same_mount
 	# what was open at that moment is sealed in the old store alone: one read may fail, none is wrong
-	kill -TERM "${readers[@]}"
-	for i in "${readers[@]}"; do wait "$i" || :; done
-	readers=()
-	cat "$dir"/reader.? >&3
-	same 2 "$(cat "$dir"/reader.? | grep -c ' failed [01] wrong 0 ')" "readers, one of whose reads failed at most"
+	no_error 1
 	# history came along; what was made by the old root opens nothing
 	same 3 "$(secretctl history secret KEY "${scope[@]}" -o json | jq length)"
 	run -1 env SECRETFS_ROOT_KEY="$dir/none" secretctl run --bundle "$dir/old.bundle" --secret KEY -- true

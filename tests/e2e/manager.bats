@@ -7,20 +7,22 @@
 # shellcheck disable=SC2154 # dir and repo are set by helper.bash
 
 load helper
+load readers
 
 setup() {
 	sandbox
 	init_store
-	mnt=$dir/mnt manager='' readers=()
+	mnt=$dir/mnt manager='' watcher=''
 	mkdir "$dir/unit"
 	secretctl create bundle --out "$dir/bundle" >/dev/null
-	cc -O2 -static -o "$dir/readers" "$repo/tests/e2e/readers.c"
+	readers_build
 }
 
 teardown() {
 	[[ -z $manager ]] || kill -KILL "$manager" 2>/dev/null || :
 	kill_daemons
-	kill "${readers[@]}" 2>/dev/null || :
+	[[ -z $watcher ]] || kill "$watcher" 2>/dev/null || :
+	readers_kill
 	sandbox_end
 }
 
@@ -61,23 +63,6 @@ same_mount() {
 	run ! grep -e 'dead mount' -e 'mounted anew' -e unmounted "$dir/log"
 }
 
-read_on() {
-	local i
-	for i in 1 2; do
-		"$dir/readers" "$mnt/KEY" value: >"$dir/reader.$i" 2>&1 3>&- 4>&- &
-		readers+=($!)
-	done
-}
-# no_error N: the N readers saw none.
-no_error() {
-	local i
-	kill -TERM "${readers[@]}"
-	for i in "${readers[@]}"; do wait "$i" || :; done
-	readers=()
-	cat "$dir"/reader.? >&3
-	same 2 "$(cat "$dir"/reader.? | grep -c ' failed 0 wrong 0 ')" "readers without an error"
-}
-
 letters() { printf "value:%032d" 0 | tr 0 "$1"; }
 role() {
 	local p
@@ -98,9 +83,10 @@ main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 	id=$(mount_id)
 	exec 5<"$mnt/KEY"
 	inotifywait -m -q -e moved_to --format %f -o "$dir/events" "$mnt" 3>&- 4>&- 5>&- &
-	readers=($!)
+	watcher=$!
 	wait_for 10 watches $!
-	read_on
+	read_on "$mnt/KEY"
+	read_on "$mnt/KEY"
 	for i in $(seq 15); do
 		kill_all
 		wait_for 20 ready $((i + 1)) || fail "round $i: $(cat "$dir/log")"
@@ -134,7 +120,8 @@ main_is() { [[ $(state main) == "$(role keeper)" ]]; }
 	put KEY "$(letters a)"
 	start
 	id=$(mount_id)
-	read_on
+	read_on "$mnt/KEY"
+	read_on "$mnt/KEY"
 	for i in 1 2 3; do
 		server=$(role server)
 		kill -USR2 "$(state main)"
