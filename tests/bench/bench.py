@@ -77,13 +77,10 @@ class Bench:
         first = self.stores[1000]
         first.name = 'secretfs'
         self.peers.append(first)
-        if subprocess.run([f'{self.build}/secretfs', '--help'], capture_output=True, text=True,
-                          check=False).stdout.find('cache') >= 0:
-            cached = peers.Secretfs('secretfs -o cache', self.top, self.build, 'cache', first)
-            cached.color = '#ff9896'
-            self.peers.append(cached)
-        else:
-            self.absent.append('secretfs -o cache: this build has no such option')
+        for option, color in ('cache', '#ff9896'), ('nolinger', '#c49c94'):
+            other = peers.Secretfs(f'secretfs -o {option}', self.top, self.build, option, first)
+            other.color = color
+            self.peers.append(other)
 
     def make_others(self):
         wanted = [
@@ -185,7 +182,7 @@ class Bench:
     def listing(self):
         """The pages of names are read anew by each opendir; no peer has them in the page cache."""
         for n in self.plan.names:
-            who = [p for p in self.peers if p.names(n) and p.name != 'secretfs -o cache']
+            who = [p for p in self.peers if p.names(n)]
             if n in self.stores:
                 who = [p for p in who if p.name != 'secretfs'] + [self.stores[n]]
             for verb in 'list', 'long':
