@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+MIB = 1024 * 1024
 FILES = 8  # of each size, for readers to go round
 
 
@@ -154,6 +155,13 @@ class Peer:
                 with open(f'{self.mnt}/{size}.{i:06}', 'wb') as f:
                     f.write(data)
 
+    def put_first(self, n):
+        """Large files that nobody opens until it is measured how long that takes."""
+        data = os.urandom(MIB)
+        for i in range(n):
+            with open(f'{self.mnt}/first.{i:06}', 'wb') as f:
+                f.write(data)
+
     def put_names(self, counts):
         for n in counts:
             os.mkdir(f'{self.mnt}/names{n}')
@@ -267,6 +275,9 @@ class Empty(Peer):
     def put_files(self, sizes):
         pass
 
+    def put_first(self, n):
+        pass
+
     def put_names(self, counts):
         pass
 
@@ -330,6 +341,9 @@ class Secretfs(Peer):
     def put_files(self, sizes):
         for size in sizes:
             self.fill('-p', 'bench', '-d', 'production', '-s', size, '-x', f'{size}.', FILES)
+
+    def put_first(self, n):
+        self.fill('-p', 'bench', '-d', 'production', '-s', MIB, '-x', 'first.', n)
 
     def command(self):
         options = f'bundle={self.bundle}'

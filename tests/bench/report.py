@@ -11,7 +11,7 @@ TABLES = [
     ('read', 'rate', 'opens a second, all readers', '/s'),
     ('read', 'cpu', "daemon's CPU per open", 'us'),
     ('steps', 'p50', 'where the time of 64 bytes goes: each call, p50', 'us'),
-    ('first', 'p50', 'first open of a version', 'us'),
+    ('first', 'p50', 'first open of a file since the mount was made', 'us'),
     ('stat', 'p50', 'stat, p50', 'us'),
     ('list', 'ms', 'readdir of N names', 'ms'),
     ('long', 'ms', 'ls -l of N names', 'ms'),
@@ -123,8 +123,10 @@ def verdicts(data):
     best = j.best('read', large, 'p50')
     j.ratio('3 throughput of 1 MiB to the best peer', best, j.get('read', large, ours, 'p50'), 1,
             True)
-    j.ratio('3 the same at the first open', best, j.get('first', 1048576, ours, 'p50'), 1 / 2,
-            True)
+    first = j.get('first', 1048576, ours, 'p50')
+    j.ratio('3 its first open to that', best, first, 1 / 2, True)
+    j.ratio('3 its first open to that of the best peer', j.best('first', 1048576, 'p50'), first,
+            1 / 2, True)
     j.add('4 start with 1,000', j.get('start', 1000, ours, 'ms'), 50, unit=' ms')
     j.add('4 start with 100,000', j.get('start', 100000, ours, 'ms'), 1000, unit=' ms')
     n = max([int(k) for k in j.m.get('memory', {})] + [0])
