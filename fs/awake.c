@@ -12,6 +12,7 @@
 
 #define AWAY_NS 250000	/* a request that took longer was not waited for by anybody */
 #define SLOW_NS 14000	/* in the mean: somebody has to be woken for it */
+#define USUAL_NS 40000	/* in the mean, where it was not seen */
 #define WINDOW 64	/* requests that are enough to see that */
 #define HELD_WINDOW 512 /* and to see whether it helps */
 #define REST 1024	/* requests without it when not, doubled each time */
@@ -65,6 +66,14 @@ static void judge(struct awake *a)
 	} else if (a->held) {
 		a->patience = 0;
 	}
+}
+
+void awake_expect(struct awake *a)
+{
+	if (a->fd < 0 || a->held || a->rest)
+		return;
+	a->before = USUAL_NS;
+	ask(a, true);
 }
 
 void awake_after(struct awake *a, int64_t ns)

@@ -6,8 +6,8 @@
  * microseconds, where an answer takes three.  As long as a process asks for it (a zero in
  * /dev/cpu_dma_latency, Linux's PM QoS), idle processors look out for work instead, and take it up
  * at once.  They draw power meanwhile, all of them.  So it is asked for only after a row of requests
- * that came as slowly as from a sleeping processor, and taken back a millisecond after the last, or
- * when they come hardly faster with it.
+ * that came as slowly as from a sleeping processor, or when such a row is foreseen, and taken back a
+ * millisecond after the last, or when they come hardly faster with it.
  *
  * Nothing has to be undone by others: the kernel takes it back when the process ends.
  */
@@ -35,6 +35,8 @@ struct awake {
  */
 int awake_open(void);
 
+/* Many requests are about to come one upon the other. */
+void awake_expect(struct awake *a);
 /* A request came that long (ns) after the last answer; 0: it had been there already. */
 void awake_after(struct awake *a, int64_t ns);
 /* None came for AWAKE_HOLD_MS. */

@@ -154,6 +154,11 @@ void linger_arrived(struct linger *l, pid_t reader)
 	consider_moving(l);
 }
 
+void linger_expect(struct linger *l)
+{
+	awake_expect(&l->awake);
+}
+
 bool linger_on(struct linger *l)
 {
 	int64_t now;

@@ -37,6 +37,8 @@ struct linger {		   /* zeroed = fresh */
 
 /* A request of that thread (0: not known) is there. */
 void linger_arrived(struct linger *l, pid_t reader);
+/* The reader has much to read, and will come back for all of it. */
+void linger_expect(struct linger *l);
 /* None is there: look on, instead of sleeping? */
 bool linger_on(struct linger *l);
 /* How long (ms) to sleep at most, of ms (-1: for good). */

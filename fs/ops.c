@@ -16,6 +16,9 @@
 #include "server.h"
 #include "status.h"
 
+/* Bytes of a value from which on a reader comes back many times. */
+#define MUCH (256 * 1024)
+
 static struct server *server_of(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
@@ -250,6 +253,8 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 	};
 	int store_error, err;
 
+	if (f->len >= MUCH)
+		linger_expect(&s->linger);
 	memcpy(v.id, f->id, HASH_SIZE);
 	err = file_open(s->files, &by, &src, handle, &store_error);
 	log_store_error(s, e->ino, name, e->level, store_error);

@@ -14,6 +14,7 @@
 #include "events.h"
 #include "file.h"
 #include "listing.h"
+#include "linger.h"
 #include "load.h"
 #include "notify.h"
 #include "reload.h"
@@ -44,6 +45,7 @@ struct server {
 	struct events *events;
 	struct shared *shared;
 	struct said said;
+	struct linger linger;
 	bool again; /* the request is one that a predecessor may have begun to answer */
 };
 

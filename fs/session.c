@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "hook.h"
-#include "linger.h"
 #include "log.h"
 #include "ops.h"
 
@@ -27,7 +26,6 @@
 struct loop {
 	struct server *s;
 	const struct session_options *o;
-	struct linger linger;
 	bool ready;
 };
 
@@ -231,7 +229,7 @@ static int answer_one(struct loop *l)
 				n < 0 ? strerror(errno) : "too little");
 		return -1;
 	}
-	linger_arrived(&l->linger, (pid_t)in_slot(l->s)->pid);
+	linger_arrived(&l->s->linger, (pid_t)in_slot(l->s)->pid);
 	answer_slot(l->s, false);
 	if (fuse_session_exited(l->s->se))
 		return -1;
@@ -253,7 +251,7 @@ static int answer_all(struct loop *l)
 		if (n < 0)
 			return n;
 		answered += n;
-		if (n == 0 && !linger_on(&l->linger))
+		if (n == 0 && !linger_on(&l->s->linger))
 			break;
 	}
 	return 0;
@@ -276,7 +274,7 @@ static enum session_end loop(struct loop *l)
 	};
 
 	for (;;) {
-		int n = poll(p, 3, linger_sleep(&l->linger, server_tick(l->s)));
+		int n = poll(p, 3, linger_sleep(&l->s->linger, server_tick(l->s)));
 
 		if (n < 0) {
 			if (errno == EINTR)
@@ -284,7 +282,7 @@ static enum session_end loop(struct loop *l)
 			return SESSION_FAILED;
 		}
 		if (n == 0)
-			linger_end(&l->linger);
+			linger_end(&l->s->linger);
 		if ((p[2].revents & POLLIN) && !l->o->heard(l->o->arg))
 			return SESSION_STOPPED;
 		if (p[2].revents & POLLHUP) {
@@ -301,13 +299,10 @@ static enum session_end loop(struct loop *l)
 
 enum session_end session_run(struct server *s, const struct session_options *o)
 {
-	struct loop l = {
-		.s = s,
-		.o = o,
-		.linger = {.off = o->no_linger, .awake = {.fd = o->awake_fd}},
-	};
+	struct loop l = {.s = s, .o = o};
 	enum session_end end;
 
+	s->linger = (struct linger){.off = o->no_linger, .awake = {.fd = o->awake_fd}};
 	if (!answer_left(s))
 		return SESSION_FAILED;
 	ask_again(s, o);

@@ -144,12 +144,33 @@ static void test_given_up_when_in_vain(void **state)
 	assert_int_equal(a->patience, 0);
 }
 
+/* A large value was opened, and its reader comes for it piece by piece. */
+static void test_foreseen(void **state)
+{
+	struct awake *a = *state;
+
+	awake_expect(a);
+	assert_asked(0);
+	awake_expect(a);
+	come(a, 10, SLEPT);
+	assert_nothing_asked();
+	awake_end(a);
+	assert_asked(-1);
+	awake_expect(a);
+	assert_asked(0);
+	come(a, 512, SLEPT); /* as slowly as ever */
+	assert_asked(-1);
+	awake_expect(a);
+	assert_nothing_asked();
+}
+
 static void test_where_it_cannot_be_asked_for(void **state)
 {
 	struct awake none = {.fd = -1}, broken = {.fd = 1000};
 
 	(void)state;
 	come(&none, 1000, SLEPT);
+	awake_expect(&none);
 	assert_false(none.held);
 	awake_end(&none);
 	come(&broken, 1000, SLEPT);
@@ -161,9 +182,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_asked_for_and_taken_back), T(test_several_readers),
-		T(test_not_for_quick_ones),	  T(test_not_for_a_drip),
-		T(test_given_up_when_in_vain),	  T(test_where_it_cannot_be_asked_for),
+		T(test_asked_for_and_taken_back),     T(test_several_readers),
+		T(test_not_for_quick_ones),	      T(test_not_for_a_drip),
+		T(test_given_up_when_in_vain),	      T(test_foreseen),
+		T(test_where_it_cannot_be_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
