@@ -2,6 +2,7 @@
 #include "hasher.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,12 +79,27 @@ void hasher_close(struct hasher *h)
 	free(h);
 }
 
+/* Left to the scheduler a woken thread may stay where its waker runs, and they would take turns. */
+static void go_elsewhere(struct hasher *h)
+{
+	int here = sched_getcpu();
+	cpu_set_t others;
+
+	if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof(others), &others) != 0)
+		return;
+	CPU_CLR((size_t)here, &others);
+	if (CPU_COUNT(&others))
+		pthread_setaffinity_np(h->thread, sizeof(others), &others);
+}
+
 void hasher_begin(struct hasher *h, const struct blob *data)
 {
 	h->data = data;
 	h->beside = h->has_thread && data->len >= HASHER_LARGE;
-	if (h->beside)
+	if (h->beside) {
+		go_elsewhere(h);
 		set(h, ASKED);
+	}
 }
 
 void hasher_end(struct hasher *h, uint8_t id[static HASH_SIZE])
