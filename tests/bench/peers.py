@@ -232,6 +232,12 @@ class Gocryptfs(Peer):
         return ['gocryptfs', '-fg', '-q', '-allow_other', '-passfile', f'{self.dir}/pass',
                 f'{self.dir}/store', self.mnt]
 
+    def put_files(self, sizes):
+        # Soon after it answers it opens a file of its own mount (go-fuse, against deadlocks by
+        # poll), and waits for ever when another is being created there meanwhile.
+        time.sleep(1)
+        super().put_files(sizes)
+
 
 class Securefs(Peer):
     package = 'securefs'
