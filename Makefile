@@ -2,11 +2,11 @@
 #
 # One Makefile, not recursive. Sources are found by being in a room:
 #
-#   store/*.c                -> libstore.a   (libsodium, inih)
-#   fs/*.c     + libstore    -> secretfs     (libfuse3, jansson)
-#   tools/*.c, tools/*/*.c
-#              + libstore    -> secretctl    (jansson, libbsd, libyaml)
-#   tests/unit/test_*.c      -> one cmocka program each
+#   store/, store/*/          -> libstore.a   (libsodium, inih)
+#   fs/, fs/*/    + libstore  -> secretfs     (libfuse3, jansson)
+#   tools/secretctl/
+#                 + libstore  -> secretctl    (jansson, libbsd, libyaml)
+#   tests/unit/test_*.c       -> one cmocka program each
 #
 # Each room has its own include path and libraries, so a wrong dependency
 # does not compile. `make help` lists the targets and the variables.
@@ -59,9 +59,9 @@ endif
 
 # --- sources ----------------------------------------------------------------
 
-store_src := $(sort $(wildcard store/*.c))
-fs_src    := $(sort $(wildcard fs/*.c))
-tools_src := $(sort $(wildcard tools/*.c tools/*/*.c))
+store_src := $(sort $(wildcard store/*.c store/*/*.c))
+fs_src    := $(sort $(wildcard fs/*.c fs/*/*.c))
+tools_src := $(sort $(wildcard tools/secretctl/*.c))
 unit_src  := $(sort $(wildcard tests/unit/*.c))
 
 objects    = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -117,10 +117,14 @@ pc = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 
 fuse_version := -DFUSE_USE_VERSION=312
 
-inc_store := -Istore $(call pc,--cflags,$(pkgs_store))
-inc_fs    := -Ifs -Istore $(fuse_version) $(call pc,--cflags,$(pkgs_fs))
-inc_tools := -Itools -Istore $(call pc,--cflags,$(pkgs_tools))
-inc_unit  := -Itests/unit -Istore -Ifs -Itools $(fuse_version) $(call pc,--cflags,$(pkgs_unit))
+rooms_store := -Istore -Istore/policy -Istore/backend
+rooms_fs    := -Ifs/common -Ifs/supervisor -Ifs/server
+rooms_tools := -Itools/secretctl
+
+inc_store := $(rooms_store) $(call pc,--cflags,$(pkgs_store))
+inc_fs    := $(rooms_fs) $(rooms_store) $(fuse_version) $(call pc,--cflags,$(pkgs_fs))
+inc_tools := $(rooms_tools) $(rooms_store) $(call pc,--cflags,$(pkgs_tools))
+inc_unit  := -Itests/unit $(rooms_store) $(rooms_fs) $(rooms_tools) $(fuse_version) $(call pc,--cflags,$(pkgs_unit))
 
 libs_fs    := $(call pc,--libs,$(pkgs_fs)) -pthread
 libs_tools := $(call pc,--libs,$(pkgs_tools)) -pthread
@@ -333,7 +337,7 @@ lint:
 	@$(MAKE) --no-print-directory -k -j2 lint-format lint-shell lint-man lint-cppcheck lint-tidy
 
 c_src     := $(store_src) $(fs_src) $(tools_src) $(sort $(wildcard tests/*/*.c))
-c_headers := $(sort $(wildcard store/*.h fs/*.h tools/*.h tools/*/*.h tests/*/*.h))
+c_headers := $(sort $(wildcard store/*.h store/*/*.h fs/*/*.h tools/*/*.h tests/*/*.h))
 
 lint-format:
 	$(call say,LINT,clang-format)
@@ -360,7 +364,7 @@ cppcheck_flags := --quiet --std=c11 --error-exitcode=1 --inline-suppr --library=
 	--enable=warning,performance,portability --suppress=missingInclude \
 	--suppress=missingIncludeSystem --suppress=memleak --suppress=resourceLeak \
 	--suppress=uninitStructMember --suppress=readdirCalled -D_GNU_SOURCE -D__linux__ $(fuse_version) \
-	-Istore -Ifs -Itools
+	$(rooms_store) $(rooms_fs) $(rooms_tools)
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
 	$(Q)$(if $(c_src),cppcheck $(cppcheck_flags) $(c_src))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secretfs: from the command line to the keeper, and from an execution for a role into it.
+ * secretfs: from the command line to the supervisor, and from an execution for a role into it.
  *
  * 1. No key is in any process that forks, mounts or holds a privilege.
  * 2. What can be refused is refused before it is mounted.
@@ -20,18 +20,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "background.h"
+#include "daemonize.h"
 #include "handover.h"
 #include "helper.h"
-#include "keeper.h"
+#include "supervisor.h"
 #include "log.h"
-#include "manager.h"
+#include "service_manager.h"
 #include "mountpoint.h"
 #include "options.h"
 #include "paths.h"
-#include "rules.h"
-#include "serve.h"
-#include "shared.h"
+#include "mount_policy.h"
+#include "server_main.h"
+#include "shm.h"
 #include "version.h"
 
 #define EXIT_WRONG_USE 2
@@ -41,8 +41,8 @@ struct start {
 	struct options o;
 	char *mountpoint, *store, *policy, *state, *bundle, *run;
 	bool policy_default, allow_other;
-	struct rules *rules;
-	struct manager manager;
+	struct mount_policy *rules;
+	struct service_manager manager;
 };
 
 static bool refuse_memory(void)
@@ -132,8 +132,8 @@ static void open_log(const struct start *st)
 static bool load_rules(struct start *st)
 {
 	struct policy_error e = {0};
-	int r = rules_load(st->policy, st->mountpoint, geteuid(), st->policy_default, &st->rules,
-			   &e);
+	int r = mount_policy_load(st->policy, st->mountpoint, geteuid(), st->policy_default,
+				  &st->rules, &e);
 
 	if (r == 0)
 		return true;
@@ -152,7 +152,7 @@ static bool load_rules(struct start *st)
 
 static bool find_bundle(struct start *st)
 {
-	const struct policy_mount *m = rules_mount(st->rules);
+	const struct policy_mount *m = mount_policy_mount(st->rules);
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
 	if (st->o.bundle)
@@ -168,7 +168,7 @@ static bool find_bundle(struct start *st)
 	return st->bundle;
 }
 
-/* ---- the keeper's start ---- */
+/* ---- the supervisor's start ---- */
 
 static bool copy_path(char out[static PATH_MAX], const char *path)
 {
@@ -246,15 +246,15 @@ static bool prepare(const struct start *st, struct handover *h, const struct mou
 {
 	struct mount_config new = {0};
 
-	h->fd[HANDOVER_BUNDLE] = keeper_open_bundle(st->bundle);
+	h->fd[HANDOVER_BUNDLE] = supervisor_open_bundle(st->bundle);
 	if (h->fd[HANDOVER_BUNDLE] < 0 || !find_program(&new, &h->fd[HANDOVER_EXE]) ||
 	    !describe(st, &new))
 		return false;
 	if (handover_save_config(&new, &h->fd[HANDOVER_CONFIG]) == 0 &&
 	    handover_map_config(h->fd[HANDOVER_CONFIG], c) == 0 &&
-	    (h->fd[HANDOVER_SHARED] >= 0 || shared_new(&h->fd[HANDOVER_SHARED]) == 0) &&
+	    (h->fd[HANDOVER_SHARED] >= 0 || shm_new(&h->fd[HANDOVER_SHARED]) == 0) &&
 	    handover_new_control(&h->fd[HANDOVER_CONTROL]) == 0 &&
-	    make_channel(h, HANDOVER_KEEPER, HANDOVER_SERVER) &&
+	    make_channel(h, HANDOVER_SUPERVISOR, HANDOVER_SERVER) &&
 	    make_channel(h, HANDOVER_EVENTS_OUT, HANDOVER_EVENTS_IN))
 		return true;
 	log_say(LOGGED_ERROR, "cannot start: %s", strerror(errno));
@@ -276,12 +276,12 @@ static int keep(struct start *st)
 
 	for (int i = 0; i < HANDOVER_FDS; i++)
 		h.fd[i] = -1;
-	keeper_block_signals();
-	adopted = manager_adopt(&st->manager, st->mountpoint, &h);
+	supervisor_block_signals();
+	adopted = service_manager_adopt(&st->manager, st->mountpoint, &h);
 	if ((!adopted && !mountpoint_check(&m)) || !load_rules(st) || !find_bundle(st) ||
 	    !prepare(st, &h, &c))
 		return EXIT_FAILURE;
-	return keeper_run(&h, c, adopted ? NULL : &m);
+	return supervisor_run(&h, c, adopted ? NULL : &m);
 }
 
 /* ---- the roles ---- */
@@ -300,12 +300,12 @@ static int take_role(enum role role)
 	log_open(&(struct log_options){.syslog = c->log_syslog && h.fd[HANDOVER_FUSE] >= 0,
 				       .json = c->log_json,
 				       .debug = c->debug});
-	keeper_block_signals();
+	supervisor_block_signals();
 	switch (role) {
-	case ROLE_KEEPER:
-		return keeper_run(&h, c, NULL);
+	case ROLE_SUPERVISOR:
+		return supervisor_run(&h, c, NULL);
 	case ROLE_SERVER:
-		return serve(&h);
+		return server_main(&h);
 	case ROLE_HELPER:
 		return helper_run(&h, c);
 	case ROLE_START:
@@ -342,13 +342,13 @@ int main(int argc, char **argv)
 	close_to_outsiders();
 	if (!find_paths(&st) || !choose_allow_other(&st))
 		goto out;
-	if (!st.o.foreground && !background_start(&status))
+	if (!st.o.foreground && !daemonize_start(&status))
 		goto out;
-	manager_take(&st.manager);
+	service_manager_take(&st.manager);
 	open_log(&st);
 	status = keep(&st);
 out:
-	rules_unref(st.rules);
+	mount_policy_unref(st.rules);
 	options_free(&st.o);
 	free(st.mountpoint);
 	free(st.store);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attempt.h"
+#include "txn.h"
 #include "merge.h"
 #include "rewrite.h"
 #include "value.h"
@@ -14,7 +14,7 @@
 static int retire_versions(struct commit *c, struct record *rec, unsigned keep)
 {
 	for (; rec->nversions > keep; rec->nversions--) {
-		int r = attempt_retire(c, rec->versions[rec->nversions - 1].id);
+		int r = txn_retire(c, rec->versions[rec->nversions - 1].id);
 
 		if (r < 0)
 			return r;
@@ -22,8 +22,8 @@ static int retire_versions(struct commit *c, struct record *rec, unsigned keep)
 	return 0;
 }
 
-static int add_version(struct attempt *a, struct record *rec, const struct secret *value,
-		       uint64_t time, const uint8_t writer[static WRITER_TAG])
+static int add_version(struct txn *a, struct record *rec, const struct secret *value, uint64_t time,
+		       const uint8_t writer[static WRITER_TAG])
 {
 	BLOB_CLEANUP struct blob sealed = {0};
 	unsigned keep = a->opt->history ? a->opt->history : VERSIONS_DEFAULT;
@@ -38,7 +38,7 @@ static int add_version(struct attempt *a, struct record *rec, const struct secre
 	memcpy(v.writer, writer, sizeof(v.writer));
 	r = value_seal(a->k, v.gen, v.set_epoch, rec->name, value, &sealed, v.id);
 	if (r == 0)
-		r = attempt_put(a, &sealed, v.id);
+		r = txn_put(a, &sealed, v.id);
 	if (r == 0)
 		r = retire_versions(&a->next, rec, keep - 1);
 	if (r < 0)
@@ -69,7 +69,7 @@ static int set_attributes(struct record *rec, const struct change *c)
 }
 
 /* rec is the record there is (NULL: none), and becomes what is to stand; *gone: nothing is. */
-static int change_record(struct attempt *a, const struct change *c, struct record *rec, bool exists,
+static int change_record(struct txn *a, const struct change *c, struct record *rec, bool exists,
 			 bool *gone)
 {
 	int r;
@@ -100,10 +100,10 @@ static int change_record(struct attempt *a, const struct change *c, struct recor
 
 /* --- one page ---------------------------------------------------------------------------------- */
 
-static int add_changed(struct attempt *a, const struct change *c, struct record *rec, bool exists,
+static int add_changed(struct txn *a, const struct change *c, struct record *rec, bool exists,
 		       struct merge_out *out)
 {
-	WRITER_CLEANUP struct writer w = {0};
+	ENC_CLEANUP struct enc w = {0};
 	bool gone;
 	int r = change_record(a, c, rec, exists, &gone);
 
@@ -115,7 +115,7 @@ static int add_changed(struct attempt *a, const struct change *c, struct record 
 
 /* Merge the changes order[0..n) into the records of body (may be empty).  *done counts the changes
  * gone through, so that a failure is at order[*done]. */
-static int merge_page(struct attempt *a, const struct blob *body, const struct change *const *order,
+static int merge_page(struct txn *a, const struct blob *body, const struct change *const *order,
 		      size_t n, struct merge_out *out, size_t *done)
 {
 	struct page_cursor c = page_walk(body);
@@ -186,7 +186,7 @@ static int by_name(const void *a, const void *b)
  * Pages from the last to the first, so that the indices of those before stay right and the first
  * name of the page after is already the new one.
  */
-static int merge_all(struct attempt *a, const struct change *const *order, size_t n, size_t *failed)
+static int merge_all(struct txn *a, const struct change *const *order, size_t n, size_t *failed)
 {
 	size_t hi = n;
 
@@ -229,7 +229,7 @@ struct batch {
 	size_t n;
 };
 
-static int fill_batch(struct attempt *a, void *arg, size_t *failed)
+static int fill_batch(struct txn *a, void *arg, size_t *failed)
 {
 	struct batch *batch = arg;
 
@@ -252,7 +252,7 @@ int apply_changes(struct backend *b, struct keyring *k, const struct apply_optio
 		  const struct change *changes, size_t n, struct apply_result *result)
 {
 	struct batch batch = {.order = calloc(n ? n : 1, sizeof(struct change *)), .n = n};
-	struct attempt_job job = {.fill = fill_batch, .arg = &batch, .expected = n};
+	struct txn_job job = {.fill = fill_batch, .arg = &batch, .expected = n};
 	int r;
 
 	*result = (struct apply_result){.failed = n};
@@ -263,7 +263,7 @@ int apply_changes(struct backend *b, struct keyring *k, const struct apply_optio
 	r = n ? check_changes(&batch, &result->failed) : ERR_INVAL;
 	if (r == 0) {
 		result->failed = n;
-		r = attempt_run(b, k, opt, &job, result);
+		r = txn_run(b, k, opt, &job, result);
 	}
 	/* From the place in the sorted order to the caller's own. */
 	if (result->failed < n)

@@ -98,8 +98,7 @@ static int derive(struct archive *a, const struct secret *phrase, const uint8_t 
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
-static int put_key(struct archive *a, struct writer *w, const struct secret *phrase,
-		   const uint8_t *pk)
+static int put_key(struct archive *a, struct enc *w, const struct secret *phrase, const uint8_t *pk)
 {
 	uint8_t salt[crypto_pwhash_SALTBYTES], sealed[SEALED_KEY];
 
@@ -123,7 +122,7 @@ static int put_key(struct archive *a, struct writer *w, const struct secret *phr
 int archive_create(int fd, const struct secret *phrase, const uint8_t *pk, struct archive **out)
 {
 	uint8_t head[HEAD_MAX], stream[STREAM_HEADER];
-	struct writer w = writer_over(head, sizeof(head));
+	struct enc w = enc_over(head, sizeof(head));
 	struct archive *a;
 	int r = !phrase == !pk ? ERR_INVAL : make(fd, &a);
 
@@ -148,7 +147,7 @@ int archive_create(int fd, const struct secret *phrase, const uint8_t *pk, struc
 static int push(struct archive *a, size_t len, uint8_t tag)
 {
 	uint8_t size[4];
-	struct writer w = writer_over(size, sizeof(size));
+	struct enc w = enc_over(size, sizeof(size));
 	size_t ad = a->count ? 0 : sizeof(a->ad);
 	int r;
 
@@ -164,7 +163,7 @@ static int push(struct archive *a, size_t len, uint8_t tag)
 
 int archive_put(struct archive *a, const struct archive_item *item)
 {
-	struct writer w = writer_over(a->plain->data, a->plain->cap);
+	struct enc w = enc_over(a->plain->data, a->plain->cap);
 	const struct record *rec = &item->secret;
 
 	put_u8(&w, (uint8_t)item->what);
@@ -195,7 +194,7 @@ int archive_put(struct archive *a, const struct archive_item *item)
 
 int archive_finish(struct archive *a)
 {
-	struct writer w = writer_over(a->plain->data, a->plain->cap);
+	struct enc w = enc_over(a->plain->data, a->plain->cap);
 	int r;
 
 	put_u8(&w, ARCHIVE_END);
@@ -237,7 +236,7 @@ int archive_wants_phrase(int fd, bool *yes)
 static int take_key(struct archive *a, const uint8_t *fields, const struct secret *phrase,
 		    const uint8_t *sk)
 {
-	struct reader r = reader_of(fields, HEAD_MAX - 9);
+	struct dec r = dec_of(fields, HEAD_MAX - 9);
 	uint8_t pk[ARCHIVE_KEY_SIZE];
 	const uint8_t *salt;
 	uint64_t ops, mem;
@@ -298,13 +297,13 @@ static int pull(struct archive *a, bool *final)
 	size_t ad = a->count ? 0 : sizeof(a->ad);
 	unsigned long long len;
 	uint8_t size[4], tag;
-	struct reader in;
+	struct dec in;
 	size_t chunk;
 	int r = read_exact(a->fd, size, sizeof(size));
 
 	if (r < 0)
 		return r;
-	in = reader_of(size, sizeof(size));
+	in = dec_of(size, sizeof(size));
 	chunk = take_u32(&in);
 	if (chunk < STREAM_TAG || chunk > MESSAGE_MAX + STREAM_TAG)
 		return ERR_AUTH;
@@ -321,7 +320,7 @@ static int pull(struct archive *a, bool *final)
 	return 0;
 }
 
-static int take_scope(struct reader *r, struct scope *s)
+static int take_scope(struct dec *r, struct scope *s)
 {
 	char project[SCOPE_PART_MAX + 1], domain[SCOPE_PART_MAX + 1];
 
@@ -330,7 +329,7 @@ static int take_scope(struct reader *r, struct scope *s)
 	return !r->failed && scope_set(s, project, domain) == 0 ? 0 : ERR_AUTH;
 }
 
-static void take_secret(struct reader *r, struct record *rec)
+static void take_secret(struct dec *r, struct record *rec)
 {
 	take_str8(r, rec->name, sizeof(rec->name));
 	rec->type = take_u8(r);
@@ -343,7 +342,7 @@ static void take_secret(struct reader *r, struct record *rec)
 		r->failed = true;
 }
 
-static int take_version(struct reader *r, struct archive_item *item)
+static int take_version(struct dec *r, struct archive_item *item)
 {
 	size_t len;
 
@@ -359,14 +358,14 @@ static int take_version(struct reader *r, struct archive_item *item)
 int archive_next(struct archive *a, struct archive_item *out)
 {
 	struct archive_item item = {0};
-	struct reader r;
+	struct dec r;
 	uint8_t more;
 	bool final;
 	int err = a->ended ? ERR_NOENT : pull(a, &final);
 
 	if (err < 0)
 		return err;
-	r = reader_of(a->plain->data, a->plain->len);
+	r = dec_of(a->plain->data, a->plain->len);
 	item.what = (enum archive_what)take_u8(&r);
 	if (item.what == ARCHIVE_DECLARED || item.what == ARCHIVE_SCOPE)
 		err = take_scope(&r, &item.scope);
@@ -376,7 +375,7 @@ int archive_next(struct archive *a, struct archive_item *out)
 		err = take_version(&r, &item);
 	else if (item.what != ARCHIVE_END || take_u64(&r) != a->count - 1)
 		err = ERR_AUTH;
-	if (err == 0 && (!reader_done(&r) || final != (item.what == ARCHIVE_END)))
+	if (err == 0 && (!dec_done(&r) || final != (item.what == ARCHIVE_END)))
 		err = ERR_AUTH;
 	/* Nothing may come after the end: what is appended is not authenticated. */
 	if (err == 0 && final && read_exact(a->fd, &more, 1) != ERR_AUTH)

@@ -11,7 +11,7 @@ void blob_free(struct blob *b)
 	*b = (struct blob){0};
 }
 
-static uint8_t *writer_room(struct writer *w, size_t len)
+static uint8_t *enc_room(struct enc *w, size_t len)
 {
 	uint8_t *p;
 
@@ -44,43 +44,43 @@ static uint8_t *writer_room(struct writer *w, size_t len)
 	return p;
 }
 
-static void put_le(struct writer *w, uint64_t v, size_t len)
+static void put_le(struct enc *w, uint64_t v, size_t len)
 {
-	uint8_t *p = writer_room(w, len);
+	uint8_t *p = enc_room(w, len);
 
 	for (size_t i = 0; p && i < len; i++)
 		p[i] = (uint8_t)(v >> (8 * i));
 }
 
-void put_u8(struct writer *w, uint8_t v)
+void put_u8(struct enc *w, uint8_t v)
 {
 	put_le(w, v, 1);
 }
 
-void put_u16(struct writer *w, uint16_t v)
+void put_u16(struct enc *w, uint16_t v)
 {
 	put_le(w, v, 2);
 }
 
-void put_u32(struct writer *w, uint32_t v)
+void put_u32(struct enc *w, uint32_t v)
 {
 	put_le(w, v, 4);
 }
 
-void put_u64(struct writer *w, uint64_t v)
+void put_u64(struct enc *w, uint64_t v)
 {
 	put_le(w, v, 8);
 }
 
-void put_bytes(struct writer *w, const void *data, size_t len)
+void put_bytes(struct enc *w, const void *data, size_t len)
 {
-	uint8_t *p = writer_room(w, len);
+	uint8_t *p = enc_room(w, len);
 
 	if (p && len)
 		memcpy(p, data, len);
 }
 
-void put_str8(struct writer *w, const char *s)
+void put_str8(struct enc *w, const char *s)
 {
 	size_t len = strlen(s);
 
@@ -92,33 +92,33 @@ void put_str8(struct writer *w, const char *s)
 	put_bytes(w, s, len);
 }
 
-struct writer writer_over(uint8_t *data, size_t cap)
+struct enc enc_over(uint8_t *data, size_t cap)
 {
-	return (struct writer){.data = data, .cap = cap, .fixed = true};
+	return (struct enc){.data = data, .cap = cap, .fixed = true};
 }
 
-void writer_free(struct writer *w)
+void enc_free(struct enc *w)
 {
 	if (!w->fixed)
 		free(w->data);
-	*w = (struct writer){0};
+	*w = (struct enc){0};
 }
 
-int writer_finish(struct writer *w, struct blob *out)
+int enc_finish(struct enc *w, struct blob *out)
 {
 	if (w->failed)
 		return ERR_NOMEM;
 	*out = (struct blob){.data = w->data, .len = w->len};
-	*w = (struct writer){0};
+	*w = (struct enc){0};
 	return 0;
 }
 
-struct reader reader_of(const uint8_t *data, size_t len)
+struct dec dec_of(const uint8_t *data, size_t len)
 {
-	return (struct reader){.p = data, .end = data ? data + len : data};
+	return (struct dec){.p = data, .end = data ? data + len : data};
 }
 
-const uint8_t *take_bytes(struct reader *r, size_t len)
+const uint8_t *take_bytes(struct dec *r, size_t len)
 {
 	const uint8_t *p = r->p;
 
@@ -130,7 +130,7 @@ const uint8_t *take_bytes(struct reader *r, size_t len)
 	return p;
 }
 
-static uint64_t take_le(struct reader *r, size_t len)
+static uint64_t take_le(struct dec *r, size_t len)
 {
 	const uint8_t *p = take_bytes(r, len);
 	uint64_t v = 0;
@@ -140,27 +140,27 @@ static uint64_t take_le(struct reader *r, size_t len)
 	return v;
 }
 
-uint8_t take_u8(struct reader *r)
+uint8_t take_u8(struct dec *r)
 {
 	return (uint8_t)take_le(r, 1);
 }
 
-uint16_t take_u16(struct reader *r)
+uint16_t take_u16(struct dec *r)
 {
 	return (uint16_t)take_le(r, 2);
 }
 
-uint32_t take_u32(struct reader *r)
+uint32_t take_u32(struct dec *r)
 {
 	return (uint32_t)take_le(r, 4);
 }
 
-uint64_t take_u64(struct reader *r)
+uint64_t take_u64(struct dec *r)
 {
 	return take_le(r, 8);
 }
 
-void take_copy(struct reader *r, void *out, size_t len)
+void take_copy(struct dec *r, void *out, size_t len)
 {
 	const uint8_t *p = take_bytes(r, len);
 
@@ -170,7 +170,7 @@ void take_copy(struct reader *r, void *out, size_t len)
 		memset(out, 0, len);
 }
 
-void take_str8(struct reader *r, char *out, size_t cap)
+void take_str8(struct dec *r, char *out, size_t cap)
 {
 	size_t len = take_u8(r);
 	const uint8_t *p = take_bytes(r, len);
@@ -184,7 +184,7 @@ void take_str8(struct reader *r, char *out, size_t cap)
 	out[len] = '\0';
 }
 
-bool reader_done(const struct reader *r)
+bool dec_done(const struct dec *r)
 {
 	return !r->failed && r->p == r->end;
 }

@@ -22,7 +22,7 @@ struct blob {
 void blob_free(struct blob *b); /* frees and empties; an empty one is fine */
 #define BLOB_CLEANUP __attribute__((cleanup(blob_free)))
 
-struct writer {
+struct enc {
 	uint8_t *data;
 	size_t len, cap;
 	bool failed;
@@ -30,34 +30,34 @@ struct writer {
 };
 
 /* A writer over memory of the caller's, for bytes that must stay in locked memory. */
-struct writer writer_over(uint8_t *data, size_t cap);
+struct enc enc_over(uint8_t *data, size_t cap);
 
-void put_u8(struct writer *w, uint8_t v);
-void put_u16(struct writer *w, uint16_t v);
-void put_u32(struct writer *w, uint32_t v);
-void put_u64(struct writer *w, uint64_t v);
-void put_bytes(struct writer *w, const void *data, size_t len);
-void put_str8(struct writer *w, const char *s); /* u8 length, bytes; fails over 255 */
-void writer_free(struct writer *w);
-#define WRITER_CLEANUP __attribute__((cleanup(writer_free)))
+void put_u8(struct enc *w, uint8_t v);
+void put_u16(struct enc *w, uint16_t v);
+void put_u32(struct enc *w, uint32_t v);
+void put_u64(struct enc *w, uint64_t v);
+void put_bytes(struct enc *w, const void *data, size_t len);
+void put_str8(struct enc *w, const char *s); /* u8 length, bytes; fails over 255 */
+void enc_free(struct enc *w);
+#define ENC_CLEANUP __attribute__((cleanup(enc_free)))
 
 /* Hands the bytes over; w is empty after.  ERR_NOMEM if any put failed. */
-WUR int writer_finish(struct writer *w, struct blob *out);
+WUR int enc_finish(struct enc *w, struct blob *out);
 
-struct reader {
+struct dec {
 	const uint8_t *p, *end;
 	bool failed;
 };
 
-struct reader reader_of(const uint8_t *data, size_t len);
-uint8_t take_u8(struct reader *r);
-uint16_t take_u16(struct reader *r);
-uint32_t take_u32(struct reader *r);
-uint64_t take_u64(struct reader *r);
-void take_copy(struct reader *r, void *out, size_t len); /* zeroes out on overrun */
-const uint8_t *take_bytes(struct reader *r, size_t len); /* into the data; NULL on overrun */
-void take_str8(struct reader *r, char *out, size_t cap); /* NUL-terminated; a NUL inside fails */
+struct dec dec_of(const uint8_t *data, size_t len);
+uint8_t take_u8(struct dec *r);
+uint16_t take_u16(struct dec *r);
+uint32_t take_u32(struct dec *r);
+uint64_t take_u64(struct dec *r);
+void take_copy(struct dec *r, void *out, size_t len); /* zeroes out on overrun */
+const uint8_t *take_bytes(struct dec *r, size_t len); /* into the data; NULL on overrun */
+void take_str8(struct dec *r, char *out, size_t cap); /* NUL-terminated; a NUL inside fails */
 /* True when nothing overran and every byte was taken. */
-bool reader_done(const struct reader *r);
+bool dec_done(const struct dec *r);
 
 #endif

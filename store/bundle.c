@@ -34,7 +34,7 @@ void bundle_free(struct bundle *b)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static void put_ring(struct writer *w, const struct bundle *b, size_t i)
+static void put_ring(struct enc *w, const struct bundle *b, size_t i)
 {
 	const struct keyring *k = b->rings[i];
 	const struct floor *f = &b->floors[i];
@@ -61,12 +61,12 @@ int bundle_save(const struct bundle *b, const char *path)
 {
 	SECRET_CLEANUP struct secret *s = NULL;
 	uint8_t sum[HASH_SIZE];
-	struct writer w;
+	struct enc w;
 	int r = secret_alloc(BUNDLE_MAX, &s);
 
 	if (r < 0)
 		return r;
-	w = writer_over(s->data, s->cap);
+	w = enc_over(s->data, s->cap);
 	put_bytes(&w, b->kind == BUNDLE_READER ? magic_reader : magic_writer, 8);
 	put_bytes(&w, b->rings[0]->root_pk, sizeof(b->rings[0]->root_pk));
 	put_str8(&w, b->scope.project);
@@ -88,7 +88,7 @@ int bundle_save(const struct bundle *b, const char *path)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static int take_ring(struct reader *r, struct bundle *b, const uint8_t root_pk[static 32])
+static int take_ring(struct dec *r, struct bundle *b, const uint8_t root_pk[static 32])
 {
 	struct floor *f = &b->floors[b->n];
 	struct keyring *k;
@@ -124,7 +124,7 @@ static int take_ring(struct reader *r, struct bundle *b, const uint8_t root_pk[s
 	return 0;
 }
 
-static int parse(struct reader *r, struct bundle *b)
+static int parse(struct dec *r, struct bundle *b)
 {
 	uint8_t root_pk[crypto_sign_PUBLICKEYBYTES], seed[crypto_sign_SEEDBYTES];
 	char project[SCOPE_PART_MAX + 1], domain[SCOPE_PART_MAX + 1];
@@ -157,7 +157,7 @@ static int parse(struct reader *r, struct bundle *b)
 		sodium_memzero(seed, sizeof(seed));
 		b->rings[0]->has_writer = true;
 	}
-	return reader_done(r) ? 0 : ERR_FORMAT;
+	return dec_done(r) ? 0 : ERR_FORMAT;
 }
 
 static int read_all(int fd, struct secret *s)
@@ -181,7 +181,7 @@ int bundle_read(int fd, int check_mode, struct bundle **out)
 	SECRET_CLEANUP struct secret *s = NULL;
 	BUNDLE_CLEANUP struct bundle *b = NULL;
 	uint8_t sum[HASH_SIZE];
-	struct reader r;
+	struct dec r;
 	struct stat st;
 	int err;
 
@@ -210,7 +210,7 @@ int bundle_read(int fd, int check_mode, struct bundle **out)
 		b->kind = BUNDLE_WRITER;
 	else
 		return ERR_FORMAT;
-	r = reader_of(s->data + 8, s->len - 8 - HASH_SIZE);
+	r = dec_of(s->data + 8, s->len - 8 - HASH_SIZE);
 	err = parse(&r, b);
 	if (err < 0)
 		return err;

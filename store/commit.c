@@ -28,7 +28,7 @@ void commit_fini(struct commit *c)
 	*c = (struct commit){0};
 }
 
-static void put_body(struct writer *w, const struct commit *c)
+static void put_body(struct enc *w, const struct commit *c)
 {
 	put_u64(w, c->epoch);
 	put_bytes(w, c->prev, HASH_SIZE);
@@ -48,7 +48,7 @@ static void put_body(struct writer *w, const struct commit *c)
 }
 
 /* What a writer signs.  The grant goes in by its hash: a new grant cannot be put on an old body. */
-static void put_message(struct writer *w, const struct keyring *k, uint32_t gen,
+static void put_message(struct enc *w, const struct keyring *k, uint32_t gen,
 			const struct blob *grant, const uint8_t *body, size_t len)
 {
 	uint8_t hash[HASH_SIZE];
@@ -64,7 +64,7 @@ static void put_message(struct writer *w, const struct keyring *k, uint32_t gen,
 
 int commit_seal(struct keyring *k, struct commit *c, struct blob *sealed)
 {
-	WRITER_CLEANUP struct writer body = {0}, message = {0}, plain = {0};
+	ENC_CLEANUP struct enc body = {0}, message = {0}, plain = {0};
 	BLOB_CLEANUP struct blob whole = {0};
 	uint8_t sig[SIGNATURE];
 	int r;
@@ -83,7 +83,7 @@ int commit_seal(struct keyring *k, struct commit *c, struct blob *sealed)
 	put_bytes(&plain, c->grant.bytes.data, c->grant.bytes.len);
 	put_bytes(&plain, body.data, body.len);
 	put_bytes(&plain, sig, sizeof(sig));
-	r = writer_finish(&plain, &whole);
+	r = enc_finish(&plain, &whole);
 	if (r == 0)
 		r = object_seal(k, OBJECT_COMMIT, c->gen, &whole, sealed);
 	if (r == 0)
@@ -91,7 +91,7 @@ int commit_seal(struct keyring *k, struct commit *c, struct blob *sealed)
 	return r;
 }
 
-static int take_pages(struct reader *r, struct commit *c)
+static int take_pages(struct dec *r, struct commit *c)
 {
 	uint32_t n = take_u32(r);
 
@@ -117,7 +117,7 @@ static int take_pages(struct reader *r, struct commit *c)
 	return 0;
 }
 
-static int take_retired(struct reader *r, struct commit *c)
+static int take_retired(struct dec *r, struct commit *c)
 {
 	uint32_t n = take_u32(r);
 
@@ -133,7 +133,7 @@ static int take_retired(struct reader *r, struct commit *c)
 
 static int parse_body(struct commit *c, const uint8_t *body, size_t len)
 {
-	struct reader r = reader_of(body, len);
+	struct dec r = dec_of(body, len);
 	int err;
 
 	c->epoch = take_u64(&r);
@@ -148,7 +148,7 @@ static int parse_body(struct commit *c, const uint8_t *body, size_t len)
 		err = take_retired(&r, c);
 	if (err < 0)
 		return err;
-	if (!reader_done(&r) || c->epoch == 0 || c->swept >= c->epoch || c->time > TIME_MAX)
+	if (!dec_done(&r) || c->epoch == 0 || c->swept >= c->epoch || c->time > TIME_MAX)
 		return ERR_AUTH;
 	if (c->epoch == 1)
 		return c->jump_epoch == 0 && sodium_is_zero(c->prev, HASH_SIZE) ? 0 : ERR_AUTH;
@@ -158,8 +158,8 @@ static int parse_body(struct commit *c, const uint8_t *body, size_t len)
 /* whole: the opened envelope.  c->gen is the envelope's. */
 static int parse(struct keyring *k, const struct blob *whole, struct commit *c)
 {
-	WRITER_CLEANUP struct writer message = {0};
-	struct reader r = reader_of(whole->data, whole->len);
+	ENC_CLEANUP struct enc message = {0};
+	struct dec r = dec_of(whole->data, whole->len);
 	size_t grant_len = take_u32(&r);
 	const uint8_t *grant = take_bytes(&r, grant_len), *body = r.p;
 	const struct keyring_gen *g;

@@ -101,7 +101,7 @@ static int read_state(const char *file, struct blob *out)
 /* Is the generation that sealed states in the clear older than all that this ring holds? */
 static bool superseded(const struct keyring *k, const struct blob *sealed)
 {
-	struct reader r = reader_of(sealed->data, sealed->len);
+	struct dec r = dec_of(sealed->data, sealed->len);
 	uint32_t gen = take_u32(&r), oldest = UINT32_MAX;
 
 	for (size_t i = 0; i < KEYRING_GENS; i++)
@@ -118,7 +118,7 @@ static int load(const char *file, struct keyring *k, struct floor *f)
 {
 	BLOB_CLEANUP struct blob sealed = {0}, body = {0};
 	struct floor found;
-	struct reader in;
+	struct dec in;
 	uint32_t gen;
 	int r = read_state(file, &sealed);
 
@@ -128,11 +128,11 @@ static int load(const char *file, struct keyring *k, struct floor *f)
 		r = ERR_NOENT;
 	if (r != 0)
 		return r;
-	in = reader_of(body.data, body.len);
+	in = dec_of(body.data, body.len);
 	found.epoch = take_u64(&in);
 	found.grant_epoch = take_u64(&in);
 	take_copy(&in, found.id, HASH_SIZE);
-	if (!reader_done(&in))
+	if (!dec_done(&in))
 		return ERR_AUTH;
 	found.gen = gen;
 	if (later(&found, f))
@@ -154,7 +154,7 @@ int floor_load(const char *state_dir, struct keyring *k, struct floor *f)
 
 static int save(const char *file, struct keyring *k, const struct floor *new)
 {
-	WRITER_CLEANUP struct writer w = {0};
+	ENC_CLEANUP struct enc w = {0};
 	BLOB_CLEANUP struct blob body = {0}, sealed = {0};
 	struct floor old = {0};
 	int r = load(file, k, &old);
@@ -168,7 +168,7 @@ static int save(const char *file, struct keyring *k, const struct floor *new)
 	put_u64(&w, new->epoch);
 	put_u64(&w, new->grant_epoch);
 	put_bytes(&w, new->id, HASH_SIZE);
-	r = writer_finish(&w, &body);
+	r = enc_finish(&w, &body);
 	if (r == 0)
 		r = object_seal(k, OBJECT_FLOOR, new->gen, &body, &sealed);
 	if (r == 0)

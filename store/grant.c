@@ -31,8 +31,7 @@ int grant_copy(const struct grant *from, struct grant *to)
 }
 
 /* What the root signs; fields are the grant's own. */
-static void put_message(struct writer *w, const struct keyring *k, const uint8_t *fields,
-			size_t len)
+static void put_message(struct enc *w, const struct keyring *k, const uint8_t *fields, size_t len)
 {
 	put_bytes(w, "sfs1grnt", 8);
 	put_bytes(w, k->store_id, STORE_ID_SIZE);
@@ -40,7 +39,7 @@ static void put_message(struct writer *w, const struct keyring *k, const uint8_t
 	put_bytes(w, fields, len);
 }
 
-static void put_fields(struct writer *w, const struct grant *g)
+static void put_fields(struct enc *w, const struct grant *g)
 {
 	put_u32(w, g->gen);
 	put_bytes(w, g->pk, sizeof(g->pk));
@@ -60,7 +59,7 @@ static void put_fields(struct writer *w, const struct grant *g)
 
 int grant_sign(const struct keyring *k, struct grant *g)
 {
-	WRITER_CLEANUP struct writer fields = {0}, message = {0};
+	ENC_CLEANUP struct enc fields = {0}, message = {0};
 	struct blob bytes;
 	uint8_t sig[SIGNATURE];
 	int r;
@@ -75,7 +74,7 @@ int grant_sign(const struct keyring *k, struct grant *g)
 		return ERR_NOMEM;
 	crypto_sign_detached(sig, NULL, message.data, message.len, k->root_sk);
 	put_bytes(&fields, sig, sizeof(sig));
-	r = writer_finish(&fields, &bytes);
+	r = enc_finish(&fields, &bytes);
 	if (r < 0)
 		return r;
 	blob_free(&g->bytes);
@@ -85,7 +84,7 @@ int grant_sign(const struct keyring *k, struct grant *g)
 
 static int parse(struct grant *g)
 {
-	struct reader r = reader_of(g->bytes.data, g->bytes.len - SIGNATURE);
+	struct dec r = dec_of(g->bytes.data, g->bytes.len - SIGNATURE);
 
 	g->gen = take_u32(&r);
 	take_copy(&r, g->pk, sizeof(g->pk));
@@ -107,12 +106,12 @@ static int parse(struct grant *g)
 		take_copy(&r, g->writers[i].pk, sizeof(g->writers[i].pk));
 		take_str8(&r, g->writers[i].name, sizeof(g->writers[i].name));
 	}
-	return reader_done(&r) ? 0 : ERR_AUTH;
+	return dec_done(&r) ? 0 : ERR_AUTH;
 }
 
 int grant_parse(const struct keyring *k, const uint8_t *bytes, size_t len, struct grant *out)
 {
-	WRITER_CLEANUP struct writer message = {0};
+	ENC_CLEANUP struct enc message = {0};
 	struct grant g = {0};
 	int r;
 

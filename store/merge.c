@@ -8,7 +8,7 @@
 
 void merge_fini(struct merge_out *m)
 {
-	writer_free(&m->raw);
+	enc_free(&m->raw);
 	free(m->starts);
 	*m = (struct merge_out){0};
 }

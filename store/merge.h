@@ -8,7 +8,7 @@
 #include "page.h"
 
 struct merge_out { /* records in order, raw */
-	struct writer raw;
+	struct enc raw;
 	size_t *starts; /* offset of each record */
 	size_t n, cap;
 };

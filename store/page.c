@@ -19,7 +19,7 @@ const char *record_type_str(unsigned type)
 	return type < RECORD_TYPES ? names[type] : "unknown";
 }
 
-void page_put(struct writer *w, const struct record *rec)
+void page_put(struct enc *w, const struct record *rec)
 {
 	put_str8(w, rec->name);
 	put_u8(w, rec->type);
@@ -39,7 +39,7 @@ void page_put(struct writer *w, const struct record *rec)
 	}
 }
 
-static void take_version(struct reader *r, struct version *v)
+static void take_version(struct dec *r, struct version *v)
 {
 	take_copy(r, v->id, sizeof(v->id));
 	v->set_epoch = take_u64(r);
@@ -51,7 +51,7 @@ static void take_version(struct reader *r, struct version *v)
 		r->failed = true;
 }
 
-static void take_record(struct reader *r, struct record *rec)
+static void take_record(struct dec *r, struct record *rec)
 {
 	take_str8(r, rec->name, sizeof(rec->name));
 	rec->type = take_u8(r);
@@ -67,7 +67,7 @@ static void take_record(struct reader *r, struct record *rec)
 
 struct page_cursor page_walk(const struct blob *body)
 {
-	return (struct page_cursor){.r = reader_of(body->data, body->len)};
+	return (struct page_cursor){.r = dec_of(body->data, body->len)};
 }
 
 bool page_next(struct page_cursor *c, struct record *out)

@@ -47,7 +47,7 @@ struct record {
 
 /* Walks the records of a page body. */
 struct page_cursor {
-	struct reader r;
+	struct dec r;
 	const uint8_t *start; /* of the record last returned, raw */
 	size_t raw_len;
 	bool bad;
@@ -68,6 +68,6 @@ bool page_next(struct page_cursor *c, struct record *out);
 WUR int page_find(const struct blob *body, const char *name, struct record *out);
 
 /* Append one record in its raw form. */
-void page_put(struct writer *w, const struct record *rec);
+void page_put(struct enc *w, const struct record *rec);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "object.h"
 
-static int put_page(struct attempt *a, const struct merge_out *m, size_t i, size_t end,
+static int put_page(struct txn *a, const struct merge_out *m, size_t i, size_t end,
 		    struct commit_page *out)
 {
 	BLOB_CLEANUP struct blob sealed = {0};
@@ -19,15 +19,15 @@ static int put_page(struct attempt *a, const struct merge_out *m, size_t i, size
 	object_id(&sealed, out->id);
 	merge_name(m, i, first);
 	out->first = strdup(first);
-	return out->first ? attempt_put(a, &sealed, out->id) : ERR_NOMEM;
+	return out->first ? txn_put(a, &sealed, out->id) : ERR_NOMEM;
 }
 
-int rewrite_page(struct attempt *a, size_t at, const struct merge_out *m, size_t *made)
+int rewrite_page(struct txn *a, size_t at, const struct merge_out *m, size_t *made)
 {
 	struct commit *c = &a->next;
 	struct commit_page *pages;
 	size_t old = at < c->npages, n = 0;
-	int r = old ? attempt_retire(c, c->pages[at].id) : 0;
+	int r = old ? txn_retire(c, c->pages[at].id) : 0;
 
 	if (r < 0)
 		return r;

@@ -134,7 +134,7 @@ static int unwrap(const struct slot_info *info, const uint8_t *key, const uint8_
 /* at: salt | opslimit | memlimit. */
 static int stretch(const struct secret *phrase, const uint8_t *at, uint8_t key[static KEY_SIZE])
 {
-	struct reader limits = reader_of(at + crypto_pwhash_SALTBYTES, 16);
+	struct dec limits = dec_of(at + crypto_pwhash_SALTBYTES, 16);
 	uint64_t ops = take_u64(&limits);
 	uint64_t mem = take_u64(&limits);
 
@@ -146,7 +146,7 @@ static int stretch(const struct secret *phrase, const uint8_t *at, uint8_t key[s
 
 static bool limits_bearable(const uint8_t *at)
 {
-	struct reader limits = reader_of(at + crypto_pwhash_SALTBYTES, 16);
+	struct dec limits = dec_of(at + crypto_pwhash_SALTBYTES, 16);
 	uint64_t ops = take_u64(&limits);
 	uint64_t mem = take_u64(&limits);
 
@@ -172,12 +172,12 @@ static int table_build(const struct root *r, struct secret **out)
 {
 	SECRET_CLEANUP struct secret *table = NULL;
 	uint8_t mac[MAC_SIZE];
-	struct writer w;
+	struct enc w;
 	int e = secret_alloc(TABLE_MAX, &table);
 
 	if (e)
 		return e;
-	w = writer_over(table->data, table->cap);
+	w = enc_over(table->data, table->cap);
 	put_bytes(&w, MAGIC, MAGIC_SIZE);
 	put_u8(&w, (uint8_t)r->n);
 	for (size_t i = 0; i < r->n; i++) {
@@ -202,7 +202,7 @@ static int table_build(const struct root *r, struct secret **out)
 	return 0;
 }
 
-static bool slot_parse(struct reader *in, struct slot *s)
+static bool slot_parse(struct dec *in, struct slot *s)
 {
 	unsigned type = take_u8(in);
 	size_t len;
@@ -221,7 +221,7 @@ static bool slot_parse(struct reader *in, struct slot *s)
 
 static int table_parse(const struct secret *table, struct root *r)
 {
-	struct reader in = reader_of(table->data, table->len);
+	struct dec in = dec_of(table->data, table->len);
 	const uint8_t *magic = take_bytes(&in, MAGIC_SIZE);
 	size_t n = take_u8(&in);
 
@@ -231,7 +231,7 @@ static int table_parse(const struct secret *table, struct root *r)
 		if (!slot_parse(&in, &r->slots[r->n]))
 			return ERR_FORMAT;
 	take_bytes(&in, MAC_SIZE);
-	return reader_done(&in) ? 0 : ERR_FORMAT;
+	return dec_done(&in) ? 0 : ERR_FORMAT;
 }
 
 static int table_verify(const struct root *r, const struct secret *table)
@@ -420,7 +420,7 @@ int root_add_file(struct root *r, const char *label)
 int root_add_passphrase(struct root *r, const char *label, const struct secret *phrase)
 {
 	WORK_CLEANUP struct work *work = NULL;
-	struct writer limits;
+	struct enc limits;
 	struct slot *s;
 	int e;
 
@@ -432,7 +432,7 @@ int root_add_passphrase(struct root *r, const char *label, const struct secret *
 	if (e)
 		return e;
 	randombytes_buf(s->payload, crypto_pwhash_SALTBYTES);
-	limits = writer_over(s->payload + crypto_pwhash_SALTBYTES, 16);
+	limits = enc_over(s->payload + crypto_pwhash_SALTBYTES, 16);
 	put_u64(&limits, crypto_pwhash_OPSLIMIT_MODERATE);
 	put_u64(&limits, crypto_pwhash_MEMLIMIT_MODERATE);
 	e = stretch(phrase, s->payload, work->key);

@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#include "attempt.h"
+#include "txn.h"
 #include "rewrite.h"
 #include "value.h"
 
 /* Versions re-sealed in one commit: the list of what they replace must fit it. */
 #define STEP 8192
 
-static int fill_begin(struct attempt *a, void *arg, size_t *failed)
+static int fill_begin(struct txn *a, void *arg, size_t *failed)
 {
 	struct grant *g = &a->next.grant;
 
@@ -26,14 +26,14 @@ static int fill_begin(struct attempt *a, void *arg, size_t *failed)
 int rotate_begin(struct backend *b, struct keyring *k, const struct apply_options *opt,
 		 struct apply_result *result)
 {
-	struct attempt_job job = {.fill = fill_begin};
+	struct txn_job job = {.fill = fill_begin};
 
 	*result = (struct apply_result){0};
-	return k->has_root ? attempt_run(b, k, opt, &job, result) : ERR_DENIED;
+	return k->has_root ? txn_run(b, k, opt, &job, result) : ERR_DENIED;
 }
 
 /* Re-seal the versions of rec that are not of generation gen yet; *n counts them. */
-static int reseal_record(struct attempt *a, uint32_t gen, struct record *rec, size_t *n)
+static int reseal_record(struct txn *a, uint32_t gen, struct record *rec, size_t *n)
 {
 	for (unsigned i = 0; i < rec->nversions; i++) {
 		SECRET_CLEANUP struct secret *value = NULL;
@@ -45,11 +45,11 @@ static int reseal_record(struct attempt *a, uint32_t gen, struct record *rec, si
 			continue;
 		r = value_get(a->b, a->k, v, rec->name, &value);
 		if (r == 0)
-			r = attempt_retire(&a->next, v->id);
+			r = txn_retire(&a->next, v->id);
 		if (r == 0)
 			r = value_seal(a->k, gen, v->set_epoch, rec->name, value, &sealed, v->id);
 		if (r == 0)
-			r = attempt_put(a, &sealed, v->id);
+			r = txn_put(a, &sealed, v->id);
 		if (r < 0)
 			return r;
 		v->gen = gen;
@@ -58,7 +58,7 @@ static int reseal_record(struct attempt *a, uint32_t gen, struct record *rec, si
 	return 0;
 }
 
-static int reseal_page(struct attempt *a, uint32_t gen, size_t at, struct merge_out *out, size_t *n)
+static int reseal_page(struct txn *a, uint32_t gen, size_t at, struct merge_out *out, size_t *n)
 {
 	const struct page *page;
 	struct page_cursor c;
@@ -69,7 +69,7 @@ static int reseal_page(struct attempt *a, uint32_t gen, size_t at, struct merge_
 		return r;
 	c = page_walk(&page->body);
 	while (r == 0 && page_next(&c, &rec)) {
-		WRITER_CLEANUP struct writer w = {0};
+		ENC_CLEANUP struct enc w = {0};
 
 		r = reseal_record(a, gen, &rec, n);
 		page_put(&w, &rec);
@@ -85,7 +85,7 @@ struct step {
 	size_t done;
 };
 
-static int fill_step(struct attempt *a, void *arg, size_t *failed)
+static int fill_step(struct txn *a, void *arg, size_t *failed)
 {
 	struct step *step = arg;
 	struct grant *g = &a->next.grant;
@@ -161,7 +161,7 @@ int rotate_finish(struct backend *b, struct keyring *k, const struct apply_optio
 		  struct apply_result *result)
 {
 	struct step step = {.limit = STEP};
-	struct attempt_job job = {.fill = fill_step, .arg = &step, .expected = STEP};
+	struct txn_job job = {.fill = fill_step, .arg = &step, .expected = STEP};
 	bool many = true;
 	int r = k->has_root ? 0 : ERR_DENIED;
 
@@ -170,7 +170,7 @@ int rotate_finish(struct backend *b, struct keyring *k, const struct apply_optio
 		r = many_left(b, k, opt, &many);
 		step.all = !many;
 		if (r == 0)
-			r = attempt_run(b, k, opt, &job, result);
+			r = txn_run(b, k, opt, &job, result);
 		if (step.all)
 			break;
 	}

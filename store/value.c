@@ -16,7 +16,7 @@ static const uint8_t zero_nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
 static size_t additional_data(const struct keyring *k, uint32_t gen, uint64_t set_epoch,
 			      const char *name, uint8_t ad[static AD_MAX])
 {
-	struct writer w = writer_over(ad, AD_MAX);
+	struct enc w = enc_over(ad, AD_MAX);
 	char folded[NAME_SIZE];
 
 	name_fold(name, folded, sizeof(folded));
@@ -154,7 +154,8 @@ int value_open_keep(struct keyring *k, const struct version *v, const char *name
 	return r;
 }
 
-void value_again(const uint8_t key[static VALUE_KEY_SIZE], const struct blob *cipher, uint8_t *out)
+void value_decrypt_cached(const uint8_t key[static VALUE_KEY_SIZE], const struct blob *cipher,
+			  uint8_t *out)
 {
 	static const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
 

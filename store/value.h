@@ -35,13 +35,14 @@ WUR int value_open_into(struct keyring *k, const struct version *v, const char *
  */
 #define VALUE_KEY_SIZE crypto_stream_chacha20_ietf_KEYBYTES
 
-/* As value_open_into, and hands over what value_again takes.  key must be locked memory. */
+/* As value_open_into, and hands over what value_decrypt_cached takes.  key must be locked memory. */
 WUR int value_open_keep(struct keyring *k, const struct version *v, const char *name,
 			const struct blob *sealed, uint8_t *out, uint8_t key[static VALUE_KEY_SIZE],
 			struct blob *cipher);
 /* The value once more, without any check: cipher must be the caller's own, unaltered since.  out
  * must be locked and hold cipher->len bytes. */
-void value_again(const uint8_t key[static VALUE_KEY_SIZE], const struct blob *cipher, uint8_t *out);
+void value_decrypt_cached(const uint8_t key[static VALUE_KEY_SIZE], const struct blob *cipher,
+			  uint8_t *out);
 
 /* Fetch and open. */
 WUR int value_get(struct backend *b, struct keyring *k, const struct version *v, const char *name,

@@ -174,7 +174,7 @@ DELETE group" || fail "$(changes dir)"
 	secretctl create bundle --out "$dir/bundle" >/dev/null
 	secretfs "$mnt" -o "bundle=$dir/bundle" 3>&- 4>&-
 	watch_dir dir "$mnt"
-	# the keeper cannot start another one
+	# the supervisor cannot start another one
 	pkill -STOP -f "^secretfs $mnt" || pkill -STOP -o -x secretfs
 	pkill -KILL -f "^secretfs --role server $mnt"
 	put KEY v2

@@ -31,7 +31,7 @@ role() {
 		case $args in
 		"secretfs --role $1 "*) echo "$p" ;;
 		"secretfs --role "*) ;;
-		*) [[ $1 != keeper ]] || echo "$p" ;;
+		*) [[ $1 != supervisor ]] || echo "$p" ;;
 		esac
 	done | head -n 1
 }
@@ -79,21 +79,21 @@ same_mount() {
 	no_error
 }
 
-@test "a bundle that came while no keeper looked is taken up, and is still in use when the server dies" {
+@test "a bundle that came while no supervisor looked is taken up, and is still in use when the server dies" {
 	put KEY "$(letters a)" "${scope[@]}"
 	serve
 	read_on "$mnt/KEY"
 	read_on "$mnt/KEY"
-	keeper=$(role keeper) server=$(role server)
-	kill -STOP "$keeper"
+	supervisor=$(role supervisor) server=$(role server)
+	kill -STOP "$supervisor"
 	secretctl rotate scope "${scope[@]}" --begin >/dev/null
-	kill -KILL "$keeper"
-	wait_for 20 another keeper "$keeper"
+	kill -KILL "$supervisor"
+	wait_for 20 another supervisor "$supervisor"
 	wait_for 20 another server "$server"
-	server=$(role server) keeper=$(role keeper)
+	server=$(role server) supervisor=$(role supervisor)
 	# the helper, which starts it, has been there all the time
-	kill -KILL "$keeper"
-	wait_for 20 another keeper "$keeper"
+	kill -KILL "$supervisor"
+	wait_for 20 another supervisor "$supervisor"
 	secretctl rotate scope "${scope[@]}" --finish --force >/dev/null
 	put KEY "$(letters b)" "${scope[@]}"
 	wait_for 20 shows b

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # What a burglar in the serving process gets: asked from inside it, by a build
-# with hooks (fs/hook.c).
+# with hooks (fs/server/hook.c).
 
 # shellcheck disable=SC2154 # dir and repo are set by helper.bash
 

@@ -50,7 +50,7 @@ changed_by() {
 	same '[[null,null],[null,"production"],["shop",null],["shop","production"]]' \
 		"$(of '[.scopes[] | [.project, .domain]]')"
 	same '[2,1,1,2]' "$(of '[.scopes[].epoch]')"
-	same '[0,0,0,0]' "$(of '[.server.restarts,.keeper.restarts,.helper.restarts,.upgrades]')"
+	same '[0,0,0,0]' "$(of '[.server.restarts,.supervisor.restarts,.helper.restarts,.upgrades]')"
 	same '[null,null,null]' "$(of '[.alarm,.store_fault,.policy_fault]')"
 	reloads=$(of .reloads)
 	was=$(of .reloaded)
@@ -102,15 +102,15 @@ except OSError as e: print(errno.errorcode[e.errno])' "$mnt/TOKEN")"
 	same one "$(cat "$mnt/KEY")"
 	same $((granted + 1)) "$(of .opens.granted)"
 	for n in 1 2 3; do
-		kill -KILL "$(pid_of keeper)"
+		kill -KILL "$(pid_of supervisor)"
 		# at once: whoever asks is answered by the next one
-		becomes $n .keeper.restarts
+		becomes $n .supervisor.restarts
 		kill -KILL "$(pid_of helper)"
 		becomes $n .helper.restarts
 	done
 	becomes '"serving"' .state
 	same 3 "$(of .server.restarts)"
-	kill -USR2 "$(pid_of keeper)"
+	kill -USR2 "$(pid_of supervisor)"
 	becomes 1 .upgrades
 	becomes '"serving"' .state
 	same 3 "$(of .server.restarts)"
@@ -291,7 +291,7 @@ listed() { secretctl get mount -o json | jq -r --arg d "$dir/" '.[].path | selec
 		print('held', flush=True)
 		time.sleep(60)
 	PY
-	keeper=$(pid_of keeper)
+	supervisor=$(pid_of supervisor)
 	/usr/bin/python3 "$dir/idle.py" "$SECRETFS_RUN"/*.sock >"$dir/idle" 3>&- 4>&- &
 	idle=$!
 	wait_for 20 test -s "$dir/idle"
@@ -301,8 +301,8 @@ listed() { secretctl get mount -o json | jq -r --arg d "$dir/" '.[].path | selec
 	kill -KILL "$(pid_of server)"
 	same two "$(timeout 10 cat "$mnt/KEY")"
 	becomes 1 .server.restarts
-	same "$keeper" "$(pid_of keeper)"
-	(($(find "/proc/$keeper/fd" -mindepth 1 | wc -l) < 40)) || fail "the keeper holds on to clients"
+	same "$supervisor" "$(pid_of supervisor)"
+	(($(find "/proc/$supervisor/fd" -mindepth 1 | wc -l) < 40)) || fail "the supervisor holds on to clients"
 	kill "$idle"
 	wait "$idle" || :
 }
@@ -323,7 +323,7 @@ listed() { secretctl get mount -o json | jq -r --arg d "$dir/" '.[].path | selec
 	same 600 "$(stat -c %a "$SECRETFS_RUN"/*.sock)"
 	same '"unknown"' "$(as_uid 4000 secretctl get mount "$mnt" -o json | jq .state)"
 	same "unknown" "$(as_uid 4000 secretctl get mount 2>/dev/null | awk -v m="$mnt" '$1 == m { print $3 }')"
-	# of keeper, server and helper, who holds what listens there; by now it could be handed on
+	# of supervisor, server and helper, who holds what listens there; by now it could be handed on
 	kill -KILL "$(pid_of server)"
 	becomes 1 .server.restarts
 	becomes '"serving"' .state
@@ -331,11 +331,11 @@ listed() { secretctl get mount -o json | jq -r --arg d "$dir/" '.[].path | selec
 	[[ -n $inode ]]
 	holders() {
 		local role
-		for role in keeper server helper; do
+		for role in supervisor server helper; do
 			! find "/proc/$(pid_of "$role")/fd" -lname "socket:\[$inode\]" | grep -q . || echo "$role"
 		done
 	}
-	same "keeper helper" "$(holders | paste -sd ' ')"
+	same "supervisor helper" "$(holders | paste -sd ' ')"
 	# in a default place of its own
 	as_uid 0 env -u SECRETFS_RUN XDG_RUNTIME_DIR="$dir" secretctl --help >"$dir/help"
 	grep -q 'SECRETFS_RUN  */run/secretfs$' "$dir/help"
@@ -362,7 +362,7 @@ listed() { secretctl get mount -o json | jq -r --arg d "$dir/" '.[].path | selec
 	put KEY two
 	same one "$(cat "$mnt/KEY")"
 	mend=$(finding "shows epoch 2 of (organization), the store is at 3: a stale view")
-	same "mend kill -HUP $(pid_of keeper)" "$mend"
+	same "mend kill -HUP $(pid_of supervisor)" "$mend"
 	eval "${mend#mend }"
 	becomes '[3]' '[.scopes[].epoch]'
 	same two "$(cat "$mnt/KEY")"

@@ -28,15 +28,15 @@ serve() {
 	secretfs "$mnt" -o "bundle=$dir/bundle,log=stderr${1:+,$1}" 2>>"$dir/log" 3>&- 4>&-
 }
 
-# role ROLE: its pid; a keeper that was never killed has the command line it was started with.
+# role ROLE: its pid; a supervisor that was never killed has the command line it was started with.
 role() {
 	local words="--role $1 "
-	[[ $1 != keeper ]] || words="($words|-d )?"
+	[[ $1 != supervisor ]] || words="($words|-d )?"
 	pgrep -o -f "^secretfs $words$mnt( |\$)"
 }
 
 have_role() { role "$1" >/dev/null; }
-three() { (($(pgrep -c -f "^secretfs .*$mnt( |\$)") == 3)) && have_role server && have_role keeper && have_role helper; }
+three() { (($(pgrep -c -f "^secretfs .*$mnt( |\$)") == 3)) && have_role server && have_role supervisor && have_role helper; }
 
 # kill_at_once ROLE...: at a random moment; waits until somebody answers.
 kill_at_once() {
@@ -52,9 +52,9 @@ kill_at_once() {
 	gaps+=("$*:$((${EPOCHREALTIME/./} - start))")
 }
 
-# The keeper, or the helper, is there when the other is killed: else both are killed at once.
-kill_keeper() { wait_for 10 have_role helper && kill_at_once keeper; }
-kill_helper() { wait_for 10 have_role keeper && kill_at_once helper; }
+# The supervisor, or the helper, is there when the other is killed: else both are killed at once.
+kill_supervisor() { wait_for 10 have_role helper && kill_at_once supervisor; }
+kill_helper() { wait_for 10 have_role supervisor && kill_at_once helper; }
 
 # gaps WHO: how many were killed, and the time from there to an answer.
 show_gaps() {
@@ -93,14 +93,14 @@ has_lines() { (($(docker logs task 2>&1 | grep -c rounds) == $1)); }
 # weight: what the three processes weigh: "KiB descriptors".
 weight() {
 	local r kib=0 fds=0
-	for r in server keeper helper; do
+	for r in server supervisor helper; do
 		kib=$((kib + $(awk '/^VmRSS/ { print $2 }' "/proc/$(role $r)/status")))
 		fds=$((fds + $(find "/proc/$(role $r)/fd" -mindepth 1 | wc -l)))
 	done
 	echo "$kib $fds"
 }
 
-# kill_them_all OPTIONS: server $kills times, keeper and helper a quarter as often each, and pairs
+# kill_them_all OPTIONS: server $kills times, supervisor and helper a quarter as often each, and pairs
 # of them now and then, under readers and updates; then ten upgrades.
 kill_them_all() {
 	local i before after built
@@ -115,10 +115,10 @@ kill_them_all() {
 	start_readers
 	for i in $(seq "$kills"); do
 		kill_at_once server
-		((i % 4)) || kill_keeper
+		((i % 4)) || kill_supervisor
 		((i % 4 != 2)) || kill_helper
 		((i % 16)) || put KEY "value:$(printf "%032d" 0 | tr 0 "$((i / 16 % 10))")"
-		((i % 40 != 1)) || kill_at_once server keeper
+		((i % 40 != 1)) || kill_at_once server supervisor
 		((i % 40 != 21)) || kill_at_once server helper
 		((i != 20)) || { wait_for 10 three && before=$(weight); }
 	done
@@ -127,11 +127,11 @@ kill_them_all() {
 	for i in $(seq 10); do
 		cp "$built" "$dir/bin/new"
 		mv "$dir/bin/new" "$dir/bin/secretfs"
-		kill -USR2 "$(role keeper)"
+		kill -USR2 "$(role supervisor)"
 		wait_for 20 all_upgraded || fail "not all are the new program: $(daemons)"
 	done
 	stop_readers
-	for i in server keeper helper "server keeper" "server helper"; do show_gaps "$i"; done
+	for i in server supervisor helper "server supervisor" "server helper"; do show_gaps "$i"; done
 	echo "# $(grep -c 'upgraded: ' "$dir/log") upgrades; KiB and descriptors of all three: $before, then $after" >&3
 	same 10 "$(grep -c 'upgraded: ' "$dir/log")" upgrades
 	((${after% *} - ${before% *} < 2048)) || fail "memory grows: $before, then $after"
@@ -141,7 +141,7 @@ kill_them_all() {
 	wait_for 10 no_daemon
 }
 
-@test "invariant 15: server, keeper and helper killed under four readers, then upgraded" {
+@test "invariant 15: server, supervisor and helper killed under four readers, then upgraded" {
 	kill_them_all resend=off
 }
 
@@ -183,15 +183,15 @@ another_server() { local s; s=$(role server) && [[ -n $s && $s != "$1" ]]; }
 	same 3 "$(cat "$dir"/reader.? | grep -c ' failed 0 wrong 0 ')" "readers without an error"
 }
 
-@test "keeper and helper killed at once: the server goes on alone, says so, and idles" {
+@test "supervisor and helper killed at once: the server goes on alone, says so, and idles" {
 	put KEY one
 	serve
 	wait_for 10 three
 	server=$(role server)
 	# stopped first, so that neither sees the other's end
-	kill -STOP "$(role keeper)" "$(role helper)"
-	kill -KILL "$(role keeper)" "$(role helper)"
-	wait_for 10 grep -q 'keeper and helper have ended' "$dir/log"
+	kill -STOP "$(role supervisor)" "$(role helper)"
+	kill -KILL "$(role supervisor)" "$(role helper)"
+	wait_for 10 grep -q 'supervisor and helper have ended' "$dir/log"
 	same "$server" "$(daemon_pids)"
 	put KEY two
 	same two "$(cat "$mnt/KEY")"
@@ -243,24 +243,24 @@ while b := os.read(6, 65536): sys.stdout.buffer.write(b)' | cmp - "$dir/big"
 	chmod 0400 "$dir/bundle.new"
 	cp -p "$dir/bundle" "$dir/bundle.good"
 	mv "$dir/bundle.new" "$dir/bundle"
-	kill -HUP "$(role keeper)"
+	kill -HUP "$(role supervisor)"
 	wait_for 10 grep -q 'the old one goes on' "$dir/log"
 	same "$old" "$(role server)"
 	same one "$(cat "$mnt/KEY")"
 	mv "$dir/bundle.good" "$dir/bundle"
-	kill -HUP "$(role keeper)"
+	kill -HUP "$(role supervisor)"
 	wait_for 10 another_server "$old"
 	same one "$(cat "$mnt/KEY")"
 }
 
 @test "a deliberate stop leaves nothing, whoever was killed before" {
 	put KEY one
-	for who in server keeper helper; do
+	for who in server supervisor helper; do
 		serve
 		wait_for 10 three
 		kill_at_once "$who"
 		wait_for 10 three
-		kill -TERM "$(role keeper)"
+		kill -TERM "$(role supervisor)"
 		wait_for 10 no_daemon
 		is_not_mounted "$mnt"
 	done

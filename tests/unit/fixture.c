@@ -143,8 +143,8 @@ struct floor fixture_put(struct fixture *f, const char *project, const char *dom
 	return floor;
 }
 
-static struct floor regrant(struct fixture *f, const char *project, const char *domain,
-			    const struct grant_writer *w, bool remove)
+static struct floor grant_edit(struct fixture *f, const char *project, const char *domain,
+			       const struct grant_writer *w, bool remove)
 {
 	KEYRING_CLEANUP struct keyring *k = fixture_ring(f, project, domain);
 	struct apply_result result;
@@ -164,7 +164,7 @@ struct floor fixture_grant(struct fixture *f, const char *project, const char *d
 
 	memcpy(w.pk, writer->writer_pk, sizeof(w.pk));
 	snprintf(w.name, sizeof(w.name), "%s", name);
-	return regrant(f, project, domain, &w, false);
+	return grant_edit(f, project, domain, &w, false);
 }
 
 struct floor fixture_revoke(struct fixture *f, const char *project, const char *domain,
@@ -173,7 +173,7 @@ struct floor fixture_revoke(struct fixture *f, const char *project, const char *
 	struct grant_writer w = {0};
 
 	snprintf(w.name, sizeof(w.name), "%s", name);
-	return regrant(f, project, domain, &w, true);
+	return grant_edit(f, project, domain, &w, true);
 }
 
 /* Through its file, so that what a bundle holds is what its format says. */

@@ -343,8 +343,8 @@ static int open_state(struct fixture *f, const char *path)
 }
 
 /* Every flipped bit and every other length of the file at path is refused. */
-static void file_altered(struct fixture *f, const char *path,
-			 int (*open_it)(struct fixture *f, const char *path))
+static void open_file_altered(struct fixture *f, const char *path,
+			      int (*open_it)(struct fixture *f, const char *path))
 {
 	struct blob whole = fixture_slurp(path);
 	uint8_t *copy = malloc(whole.len + 40);
@@ -381,9 +381,9 @@ static void bundles(void **state)
 	const char *path;
 
 	bundle_free(fixture_reader(f, "alpha", "development", &path));
-	file_altered(f, path, open_bundle);
+	open_file_altered(f, path, open_bundle);
 	bundle_free(fixture_writer(f, "alpha", "development", "ci", &path));
-	file_altered(f, path, open_bundle);
+	open_file_altered(f, path, open_bundle);
 }
 
 static void root_slots_file(void **state)
@@ -397,7 +397,7 @@ static void root_slots_file(void **state)
 	ok(root_save(root, "root.key", true));
 	secret_free(code);
 	root_close(root);
-	file_altered(*state, "root.key", open_root);
+	open_file_altered(*state, "root.key", open_root);
 }
 
 static void state_path(void *arg, const char *path)
@@ -413,7 +413,7 @@ static void state_file(void **state)
 	f->state = "other-state"; /* only one file in it */
 	fixture_put(f, "alpha", "development", "token", "value");
 	fixture_files(f->state, state_path, path);
-	file_altered(f, path, open_state);
+	open_file_altered(f, path, open_state);
 	f->state = "state";
 }
 

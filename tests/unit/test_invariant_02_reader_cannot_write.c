@@ -267,11 +267,11 @@ struct parts { /* of an opened commit */
 static struct parts take_apart(struct forger *x, const uint8_t id[static HASH_SIZE])
 {
 	struct parts p = {0};
-	struct reader r;
+	struct dec r;
 	uint32_t gen;
 
 	ok(object_get(x->f->b, x->ring, OBJECT_COMMIT, id, &p.whole, &gen));
-	r = reader_of(p.whole.data, p.whole.len);
+	r = dec_of(p.whole.data, p.whole.len);
 	p.body = 4 + (size_t)take_u32(&r);
 	return p;
 }
@@ -289,7 +289,7 @@ static void publish_bytes(struct forger *x, const uint8_t *data, size_t len)
 
 static void publish_spliced(struct forger *x, const struct parts *grant, const struct parts *body)
 {
-	WRITER_CLEANUP struct writer w = {0};
+	ENC_CLEANUP struct enc w = {0};
 
 	put_bytes(&w, grant->whole.data, grant->body);
 	put_bytes(&w, body->whole.data + body->body, body->whole.len - body->body);
@@ -359,7 +359,7 @@ static void another_page(void **state)
 	SNAPSHOT_CLEANUP struct snapshot *tip = NULL;
 	SECRET_CLEANUP struct secret *lie = NULL;
 	struct blob page, page_sealed, value;
-	WRITER_CLEANUP struct writer w = {0};
+	ENC_CLEANUP struct enc w = {0};
 	char real[BACKEND_KEY_SIZE];
 	uint8_t id[HASH_SIZE];
 	struct record rec;
@@ -374,7 +374,7 @@ static void another_page(void **state)
 	rec.versions[0].len = 5;
 	put_object(&x, &value, id);
 	page_put(&w, &rec);
-	ok(writer_finish(&w, &page));
+	ok(enc_finish(&w, &page));
 	ok(object_seal(x.ring, OBJECT_PAGE, 1, &page, &page_sealed));
 
 	/* In the place of the real page. */

@@ -273,7 +273,7 @@ static void only_padme_sizes(void **state)
 	assert_true(n > 50);
 }
 
-static size_t sealed_size(struct keyring *k, size_t len, const char *name)
+static size_t value_cache_size(struct keyring *k, size_t len, const char *name)
 {
 	static uint8_t bytes[SECRET_MAX];
 	SECRET_CLEANUP struct secret *v = NULL;
@@ -289,14 +289,14 @@ static void small_values_are_all_alike(void **state)
 {
 	struct fixture *f = *state;
 	KEYRING_CLEANUP struct keyring *k = fixture_ring(f, "", "");
-	size_t first = sealed_size(k, 0, "a"), classes = 0, last = 0;
+	size_t first = value_cache_size(k, 0, "a"), classes = 0, last = 0;
 
 	for (size_t len = 0; len <= 200; len++)
-		assert_int_equal(sealed_size(k, len, len % 2 ? "a" : "a-rather-longer-name"),
+		assert_int_equal(value_cache_size(k, len, len % 2 ? "a" : "a-rather-longer-name"),
 				 first);
 	/* Up to a mebibyte: some hundreds of classes, and never more than an eighth in vain. */
 	for (size_t len = 201; len <= SECRET_MAX; len += 1 + len / 300) {
-		size_t size = sealed_size(k, len, "a");
+		size_t size = value_cache_size(k, len, "a");
 
 		classes += size != last;
 		last = size;

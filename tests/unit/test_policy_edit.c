@@ -24,7 +24,7 @@ static struct scope scope_of(const char *project, const char *domain)
 	return s;
 }
 
-struct file {
+struct open_file {
 	char dir[64];
 	char path[96];
 };
@@ -51,7 +51,7 @@ static void read_back(const char *path, char *out, size_t cap)
 
 static int setup_file(void **state)
 {
-	struct file *f = calloc(1, sizeof(*f));
+	struct open_file *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return -1;
@@ -67,7 +67,7 @@ static int setup_file(void **state)
 
 static int teardown_file(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 
 	(void)unlink(f->path);
 	if (rmdir(f->dir)) /* a stray temporary file is a fault */
@@ -78,7 +78,7 @@ static int teardown_file(void **state)
 
 static void test_load(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_error e;
 	struct policy *p = NULL;
 
@@ -97,7 +97,7 @@ static void test_load(void **state)
 
 static void test_load_fifo(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_error e;
 	struct policy *p;
 
@@ -107,7 +107,7 @@ static void test_load_fifo(void **state)
 
 static void test_load_mode(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_error e;
 	struct policy *p = NULL;
 
@@ -127,7 +127,7 @@ static void test_load_mode(void **state)
 
 static void test_load_size(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_error e;
 	struct policy *p;
 
@@ -238,7 +238,7 @@ static int apply_edit(struct policy_edit *ed, const struct edit_case *c)
 
 static void test_edits(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 
 	for (size_t i = 0; i < sizeof(edit_cases) / sizeof(edit_cases[0]); i++) {
 		const struct edit_case *c = &edit_cases[i];
@@ -272,7 +272,7 @@ static void test_edits(void **state)
 
 static void test_edit_saves(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_edit *ed POLICY_EDIT_CLEANUP = NULL;
 	struct policy_error e;
 	struct stat st;
@@ -301,7 +301,7 @@ static void test_edit_saves(void **state)
 
 static void test_edit_saves_through_a_link(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_edit *ed POLICY_EDIT_CLEANUP = NULL;
 	struct policy_error e;
 	struct stat st;
@@ -322,7 +322,7 @@ static void test_edit_saves_through_a_link(void **state)
 
 static void test_edit_refuses_what_does_not_load(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_edit *ed POLICY_EDIT_CLEANUP = NULL;
 	struct policy_error e;
 	char got[2048];
@@ -343,7 +343,7 @@ static void test_edit_refuses_what_does_not_load(void **state)
 
 static void test_edit_opens_only_what_loads(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_edit *ed = NULL;
 	struct policy_error e;
 
@@ -356,7 +356,7 @@ static void test_edit_opens_only_what_loads(void **state)
 
 static void test_edit_conflicts(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_edit *a POLICY_EDIT_CLEANUP = NULL, *b POLICY_EDIT_CLEANUP = NULL;
 	struct policy_error e;
 	char got[2048];
@@ -381,7 +381,7 @@ static void test_edit_conflicts(void **state)
 
 static void test_edit_long_list(void **state)
 {
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_edit *ed POLICY_EDIT_CLEANUP = NULL;
 	struct scope s = scope_of(NULL, NULL);
 	struct policy_error e;
@@ -431,7 +431,7 @@ static void test_edit_long_list(void **state)
 static void test_edit_take_covered(void **state)
 {
 	static const char *const lists[] = {"*", "uid:1-9", "uid:5, *", "uid:5 uid:5-6"};
-	struct file *f = *state;
+	struct open_file *f = *state;
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		struct policy_edit *ed POLICY_EDIT_CLEANUP = NULL;
@@ -457,7 +457,7 @@ static void test_edit_fuzz(void **state)
 					       "secret k",  "secret g/l", "scope organization",
 					       "mount /m",  "writer w"};
 	static const char *const items[] = {"uid:5", "6", "uid:1-3", "gid:7", "*", "user:root"};
-	struct file *f = *state;
+	struct open_file *f = *state;
 	struct policy_edit *ed POLICY_EDIT_CLEANUP = NULL;
 	struct policy_error e;
 	unsigned seed = 3;

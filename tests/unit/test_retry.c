@@ -16,9 +16,9 @@
 
 static int setup(void **state)
 {
-	*state = aligned_alloc(4096, (sizeof(struct shared) + 4095) & ~(size_t)4095);
+	*state = aligned_alloc(4096, (sizeof(struct shm) + 4095) & ~(size_t)4095);
 	if (*state)
-		*(struct shared *)*state = (struct shared){0};
+		*(struct shm *)*state = (struct shm){0};
 	return *state ? 0 : -1;
 }
 
@@ -32,7 +32,7 @@ static int teardown(void **state)
 
 static void test_once(void **state)
 {
-	struct shared *s = *state;
+	struct shm *s = *state;
 
 	assert_true(retry_first(s, 7, 100));
 	assert_true(retry_first(s, 7, 101));
@@ -43,7 +43,7 @@ static void test_once(void **state)
 
 static void test_again_after_the_newest(void **state)
 {
-	struct shared *s = *state;
+	struct shm *s = *state;
 
 	assert_true(retry_first(s, 7, 100));
 	retry_done(s, 7, 101);
@@ -56,12 +56,12 @@ static void test_again_after_the_newest(void **state)
 /* Who never comes back makes room for others, and the table knows when it is empty. */
 static void test_table(void **state)
 {
-	struct shared *s = *state;
+	struct shm *s = *state;
 
-	for (pid_t p = 1; p <= 3 * SHARED_RETRIES; p++)
+	for (pid_t p = 1; p <= 3 * SHM_RETRIES; p++)
 		assert_true(retry_first(s, 7, p));
 	assert_true(retry_first(s, 7, 1));
-	for (pid_t p = 2 * SHARED_RETRIES + 2; p <= 3 * SHARED_RETRIES; p++)
+	for (pid_t p = 2 * SHM_RETRIES + 2; p <= 3 * SHM_RETRIES; p++)
 		assert_false(retry_first(s, 7, p));
 	retry_done(s, 7, 1);
 	assert_int_equal(s->retrying, 0);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * shm - the memory that outlives a server: the request under way, how the session with the
+ * kernel began, and what is open.  No key, no value.
+ *
+ * The request.  The server reads /dev/fuse straight into the slot, and empties the slot after the
+ * reply.  A successor answers the slot it finds full: a second reply to one request is harmless.
+ *
+ * What is open.  A handle is a row here, found again by the id of the request that opened it, so
+ * that an OPEN which is answered twice is one row.  A row leads to the version that was opened.
+ *
+ * The server owns it; the supervisor reads the slot's length, the counters and the status, and trusts
+ * none of them.
+ */
+#ifndef SHM_H
+#define SHM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "name.h"
+#include "page.h"
+#include "scope.h"
+#include "stats.h"
+
+#define SHM_SLOT_SIZE 16384
+#define SHM_INIT_SIZE 512
+#define SHM_RETRIES 32
+#define SHM_HANDLES 65536u
+#define SHM_VERSIONS 65536u
+#define SHM_KEPT 4096u
+
+struct shm_handle {
+	_Atomic uint64_t unique; /* of the request; 0 = free; written last */
+	uint64_t node;
+	uint32_t version; /* index */
+	uint32_t uid;
+};
+
+struct shm_version { /* in use while a handle leads to it */
+	uint64_t node, set_epoch, time;
+	uint32_t gen, len;
+	uint8_t id[HASH_SIZE];
+	uint8_t level;
+	bool cached; /* the kernel may hold pages of it */
+	char name[NAME_SIZE];
+};
+
+struct shm_retry { /* an open that was sent back to look the name up again */
+	uint64_t node;
+	pid_t pid;
+};
+
+struct shm {
+	uint32_t version;
+	_Atomic uint64_t answered; /* requests */
+	_Atomic bool init_answered;
+	uint32_t init_len; /* 0: none came yet */
+	uint8_t init[SHM_INIT_SIZE];
+	uint64_t tried; /* the request that was found in the slot last, */
+	uint32_t tries; /* and how often */
+	struct shm_retry retries[SHM_RETRIES];
+	uint32_t next_retry, retrying; /* retrying: at least as many rows are in use; 0: none */
+	uint64_t kept[SHM_KEPT];   /* inodes with pages in the page cache, by -o cache; 0 = free */
+	uint8_t served[HASH_SIZE]; /* what the kernel has been told of (server_digest) */
+	uint8_t told[SCOPE_LEVELS][HASH_SIZE]; /* commits of which watchers have heard everything */
+	char refused[256]; /* why the last server could not start; said already */
+	_Alignas(4096) uint8_t slot[SHM_SLOT_SIZE];
+	_Alignas(4096) struct stats status;
+	uint32_t handles_high, versions_high; /* rows behind were never used */
+	struct shm_handle handles[SHM_HANDLES];
+	struct shm_version versions[SHM_VERSIONS];
+};
+
+/* ERR_IO. */
+WUR int shm_new(int *fd);
+/* ERR_IO; ERR_FORMAT: of another version.  The slot is in memory and stays there. */
+WUR int shm_map(int fd, struct shm **out);
+void shm_unmap(struct shm *s); /* NULL is fine */
+
+/* Length of the request in the slot; 0 = none. */
+static inline uint32_t shm_pending(const struct shm *s)
+{
+	return atomic_load_explicit((const _Atomic uint32_t *)(const void *)s->slot,
+				    memory_order_acquire);
+}
+static inline void shm_clear(struct shm *s)
+{
+	atomic_store_explicit((_Atomic uint32_t *)(void *)s->slot, 0, memory_order_release);
+}
+
+#endif

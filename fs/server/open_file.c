@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: ISC */
+#include "open_file.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "access.h"
+#include "pool.h"
+#include "secret.h"
+#include "view.h"
+
+#define BUCKETS 4096u /* powers of two */
+#define UID_BUCKETS 256u
+#define HOLDERS_USUAL 2
+#define SPARE_FILES 64u /* structs kept for the next open, which then allocates nothing */
+
+struct account { /* of a uid with something open */
+	uid_t uid;
+	unsigned handles;
+	size_t bytes;
+	struct account *chain;
+};
+
+struct holder { /* of one open version */
+	uid_t uid;
+	unsigned handles;
+};
+
+struct open_file {
+	uint64_t node; /* its own; it may be open by that of an older version too */
+	uint8_t id[HASH_SIZE];
+	uint64_t set_epoch; /* with the level, the record that has been checked */
+	uint8_t level;
+	uint32_t version; /* row of the shared memory */
+	size_t len;
+	struct pool_buffer
+		buffer; /* no data: not read since it was opened, from a predecessor or later */
+	struct holder *holders; /* usual, or the heap when there are more */
+	unsigned nholders, holders_cap;
+	struct holder usual[HOLDERS_USUAL];
+	struct open_file *chain;
+};
+
+struct rows { /* free ones below the high-water mark */
+	uint32_t *free;
+	uint32_t n, cap;
+};
+
+struct files {
+	struct shm *shared;
+	struct rows free_handles, free_versions;
+	struct pool *pool;
+	struct value_cache *sealed;
+	size_t handles, bytes;
+	struct open_file *buckets[BUCKETS];
+	struct account *accounts[UID_BUCKETS];
+	struct open_file *spare;
+	unsigned nspare;
+	struct account *spare_account;
+};
+
+static int restore(struct files *f);
+
+int files_open(struct shm *shared, struct files **out)
+{
+	struct files *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return ERR_NOMEM;
+	f->shared = shared;
+	r = pool_open(&f->pool);
+	if (r == 0)
+		r = value_cache_open(OPEN_FILE_SEALED_BYTES, &f->sealed);
+	if (r == 0)
+		r = restore(f);
+	if (r < 0) {
+		files_close(f);
+		return r;
+	}
+	*out = f;
+	return 0;
+}
+
+static struct open_file *new_file(struct files *f)
+{
+	struct open_file *file = f->spare;
+
+	if (!file)
+		return calloc(1, sizeof(*file));
+	f->spare = file->chain;
+	f->nspare--;
+	*file = (struct open_file){0};
+	return file;
+}
+
+static void free_file(struct files *f, struct open_file *file)
+{
+	if (file->buffer.data)
+		pool_put(f->pool, &file->buffer);
+	if (file->holders != file->usual)
+		free(file->holders);
+	if (f->nspare == SPARE_FILES) {
+		free(file);
+		return;
+	}
+	file->chain = f->spare;
+	f->spare = file;
+	f->nspare++;
+}
+
+void files_close(struct files *f)
+{
+	if (!f)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (struct open_file *file = f->buckets[i], *next; file; file = next) {
+			next = file->chain;
+			free_file(f, file);
+		}
+	}
+	for (size_t i = 0; i < UID_BUCKETS; i++) {
+		for (struct account *a = f->accounts[i], *next; a; a = next) {
+			next = a->chain;
+			free(a);
+		}
+	}
+	for (struct open_file *file = f->spare, *next; file; file = next) {
+		next = file->chain;
+		free(file);
+	}
+	free(f->spare_account);
+	pool_close(f->pool);
+	value_cache_close(f->sealed);
+	free(f->free_handles.free);
+	free(f->free_versions.free);
+	free(f);
+}
+
+size_t files_handles(const struct files *f)
+{
+	return f->handles;
+}
+
+/* ---- accounts ---- */
+
+static struct account **account_slot(struct files *f, uid_t uid)
+{
+	struct account **p = &f->accounts[uid & (UID_BUCKETS - 1)];
+
+	while (*p && (*p)->uid != uid)
+		p = &(*p)->chain;
+	return p;
+}
+
+static struct account *new_account(struct files *f)
+{
+	struct account *a = f->spare_account;
+
+	if (!a)
+		return calloc(1, sizeof(*a));
+	f->spare_account = NULL;
+	*a = (struct account){0};
+	return a;
+}
+
+static void account_drop_if_empty(struct files *f, struct account **p)
+{
+	struct account *a = *p;
+
+	if (a->handles || a->bytes)
+		return;
+	*p = a->chain;
+	free(f->spare_account);
+	f->spare_account = a;
+}
+
+int open_file_charge(struct files *f, uid_t uid)
+{
+	struct account **p = account_slot(f, uid);
+
+	if (f->handles >= OPEN_FILE_HANDLES)
+		return ENFILE;
+	if (!*p && !(*p = new_account(f)))
+		return ENOMEM;
+	(*p)->uid = uid;
+	if ((*p)->handles >= OPEN_FILE_HANDLES_PER_UID)
+		return EMFILE;
+	(*p)->handles++;
+	f->handles++;
+	return 0;
+}
+
+void open_file_discharge(struct files *f, uid_t uid)
+{
+	struct account **p = account_slot(f, uid);
+
+	if (!*p || !(*p)->handles)
+		return;
+	(*p)->handles--;
+	f->handles--;
+	account_drop_if_empty(f, p);
+}
+
+/* ---- rows of the shared memory ---- */
+
+static int give_row(struct rows *r, uint32_t row)
+{
+	if (r->n == r->cap) {
+		uint32_t cap = r->cap ? r->cap * 2 : 64;
+		void *p = reallocarray(r->free, cap, sizeof(*r->free));
+
+		if (!p)
+			return ENOMEM; /* the row is lost until the next process looks */
+		r->free = p;
+		r->cap = cap;
+	}
+	r->free[r->n++] = row;
+	return 0;
+}
+
+static int take_row(struct rows *r, uint32_t *high, uint32_t limit, uint32_t *row)
+{
+	if (r->n)
+		*row = r->free[--r->n];
+	else if (*high < limit)
+		*row = (*high)++;
+	else
+		return ENFILE;
+	return 0;
+}
+
+static struct version version_of(const struct shm_version *row)
+{
+	struct version v = {
+		.set_epoch = row->set_epoch, .time = row->time, .gen = row->gen, .len = row->len};
+
+	memcpy(v.id, row->id, HASH_SIZE);
+	return v;
+}
+
+static void write_version(struct shm_version *row, const struct open_file_opener *by,
+			  const struct value_cache_source *src)
+{
+	const struct version *v = src->version;
+
+	*row = (struct shm_version){
+		.node = by->node,
+		.set_epoch = v->set_epoch,
+		.time = v->time,
+		.gen = v->gen,
+		.len = (uint32_t)v->len,
+		.level = by->level,
+	};
+	memcpy(row->id, v->id, HASH_SIZE);
+	memcpy(row->name, src->name, strnlen(src->name, sizeof(row->name) - 1));
+}
+
+/* ---- versions ---- */
+
+static bool same_name(uint64_t a, uint64_t b)
+{
+	return ((a ^ b) & VIEW_INO_MASK) == 0;
+}
+
+/*
+ * All versions of a name are in one chain.  The object alone does not say what a version is: a writer
+ * of a broader scope may list one of a narrower scope, whose ids the store shows, under the same name.
+ */
+static struct open_file **open_file_slot(struct files *f, uint64_t node, const struct version *v,
+					 uint8_t level)
+{
+	struct open_file **p = &f->buckets[node & (BUCKETS - 1)];
+
+	while (*p && (!same_name((*p)->node, node) || (*p)->level != level ||
+		      (*p)->set_epoch != v->set_epoch || (*p)->len != v->len ||
+		      memcmp((*p)->id, v->id, HASH_SIZE) != 0))
+		p = &(*p)->chain;
+	return p;
+}
+
+static struct open_file **slot_of_row(struct files *f, const struct shm_handle *h)
+{
+	const struct shm_version *row = &f->shared->versions[h->version];
+	const struct version v = version_of(row);
+
+	return open_file_slot(f, h->node, &v, row->level);
+}
+
+static const struct shm_handle *row_of(const struct files *f, uint64_t ino, uint64_t handle)
+{
+	const struct shm_handle *h;
+
+	if (handle >= f->shared->handles_high || handle >= SHM_HANDLES)
+		return NULL;
+	h = &f->shared->handles[handle];
+	if (!h->unique || !same_name(h->node, ino) || h->version >= SHM_VERSIONS)
+		return NULL;
+	return h;
+}
+
+static struct open_file *open_file_of(struct files *f, const struct shm_handle *h)
+{
+	return *slot_of_row(f, h);
+}
+
+static int unseal(struct files *f, const struct value_cache_source *src, struct open_file *file)
+{
+	const struct version *v = src->version;
+	struct pool_buffer buffer;
+	int r;
+
+	if (v->len > SECRET_MAX)
+		return ERR_AUTH;
+	if ((r = pool_get(f->pool, (size_t)v->len + 1, &buffer)) < 0)
+		return r;
+	if ((r = value_cache_unseal(f->sealed, src, buffer.data)) < 0)
+		pool_put(f->pool, &buffer);
+	else
+		file->buffer = buffer;
+	return r;
+}
+
+static int add_file(struct files *f, struct open_file **slot, uint64_t node, uint32_t version,
+		    const struct version *v, uint8_t level)
+{
+	struct open_file *file = new_file(f);
+
+	if (!file)
+		return ENOMEM;
+	file->holders = file->usual;
+	file->holders_cap = HOLDERS_USUAL;
+	file->node = node;
+	file->version = version;
+	file->set_epoch = v->set_epoch;
+	file->level = level;
+	memcpy(file->id, v->id, HASH_SIZE);
+	file->len = v->len;
+	f->bytes += file->len;
+	*slot = file;
+	return 0;
+}
+
+/* Takes a file that nobody holds out again. */
+static void drop_file(struct files *f, struct open_file **slot)
+{
+	struct open_file *file = *slot;
+
+	*slot = file->chain;
+	f->bytes -= file->len;
+	give_row(&f->free_versions, file->version);
+	free_file(f, file);
+}
+
+/* A version nobody has open yet goes into *slot. */
+static int load(struct files *f, struct open_file **slot, const struct open_file_opener *by,
+		const struct value_cache_source *src, int *store_error)
+{
+	uint32_t row;
+	int r;
+
+	if (f->bytes + src->version->len > OPEN_FILE_BYTES)
+		return ENFILE;
+	r = take_row(&f->free_versions, &f->shared->versions_high, SHM_VERSIONS, &row);
+	if (r)
+		return r;
+	write_version(&f->shared->versions[row], by, src);
+	if ((r = add_file(f, slot, by->node, row, src->version, by->level))) {
+		give_row(&f->free_versions, row);
+		return r;
+	}
+	if (by->later && value_cache_has(f->sealed, src))
+		return 0;
+	if ((r = unseal(f, src, *slot)) < 0) {
+		drop_file(f, slot);
+		*store_error = r;
+		return access_errno(r);
+	}
+	return 0;
+}
+
+static struct holder *holder_of(struct open_file *file, uid_t uid)
+{
+	for (unsigned i = 0; i < file->nholders; i++)
+		if (file->holders[i].uid == uid)
+			return &file->holders[i];
+	return NULL;
+}
+
+static bool more_holders(struct open_file *file)
+{
+	unsigned cap = file->holders_cap * 2;
+	bool heap = file->holders != file->usual;
+	struct holder *p = reallocarray(heap ? file->holders : NULL, cap, sizeof(*p));
+
+	if (!p)
+		return false;
+	if (!heap)
+		memcpy(p, file->usual, sizeof(file->usual));
+	file->holders = p;
+	file->holders_cap = cap;
+	return true;
+}
+
+/* The uid has an account. */
+static int add_holder(struct files *f, struct open_file *file, uid_t uid)
+{
+	struct account *a = *account_slot(f, uid);
+
+	if (a->bytes + file->len > OPEN_FILE_BYTES_PER_UID)
+		return ENFILE;
+	if (file->nholders == file->holders_cap && !more_holders(file))
+		return ENOMEM;
+	file->holders[file->nholders++] = (struct holder){.uid = uid, .handles = 1};
+	a->bytes += file->len;
+	return 0;
+}
+
+static void drop_holder(struct files *f, struct open_file *file, struct holder *h)
+{
+	struct account *a = *account_slot(f, h->uid);
+
+	if (a)
+		a->bytes -= file->len;
+	*h = file->holders[--file->nholders];
+}
+
+static int hold(struct files *f, struct open_file **slot, uid_t uid)
+{
+	struct holder *h = *slot ? holder_of(*slot, uid) : NULL;
+	int e = 0;
+
+	if (!*slot)
+		return EBADF;
+	if (h)
+		h->handles++;
+	else
+		e = add_holder(f, *slot, uid);
+	if (e && !(*slot)->nholders)
+		drop_file(f, slot);
+	return e;
+}
+
+/* True when the last handle went. */
+static bool let_go(struct files *f, struct open_file **slot, uid_t uid)
+{
+	struct holder *h = holder_of(*slot, uid);
+
+	if (h && --h->handles == 0)
+		drop_holder(f, *slot, h);
+	if ((*slot)->nholders)
+		return false;
+	drop_file(f, slot);
+	return true;
+}
+
+/* ---- what a predecessor had open ---- */
+
+static int restore_handle(struct files *f, struct shm_handle *h)
+{
+	const struct shm_version *row = &f->shared->versions[h->version % SHM_VERSIONS];
+	struct version v = version_of(row);
+	struct open_file **slot = open_file_slot(f, h->node, &v, row->level);
+	int e = 0;
+
+	if (h->version >= SHM_VERSIONS || row->node != h->node || v.len > SECRET_MAX)
+		return EBADF;
+	if ((e = open_file_charge(f, h->uid)))
+		return e;
+	if (!*slot)
+		e = add_file(f, slot, h->node, h->version, &v, row->level);
+	if (!e)
+		e = hold(f, slot, h->uid);
+	if (e)
+		open_file_discharge(f, h->uid);
+	return e;
+}
+
+static int restore(struct files *f)
+{
+	struct shm *s = f->shared;
+	bool *used;
+
+	if (s->handles_high > SHM_HANDLES || s->versions_high > SHM_VERSIONS)
+		return ERR_FORMAT;
+	used = calloc(SHM_VERSIONS, sizeof(*used));
+	if (!used)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < s->handles_high; i++) {
+		struct shm_handle *h = &s->handles[i];
+
+		if (h->unique && restore_handle(f, h) == 0) {
+			used[h->version] = true;
+		} else {
+			h->unique = 0;
+			give_row(&f->free_handles, i);
+		}
+	}
+	for (uint32_t i = 0; i < s->versions_high; i++)
+		if (!used[i])
+			give_row(&f->free_versions, i);
+	free(used);
+	return 0;
+}
+
+/* The handle that a predecessor made for this request, before it died. */
+static bool find_unique(const struct files *f, uint64_t unique, uint64_t *handle)
+{
+	for (uint32_t i = 0; i < f->shared->handles_high; i++)
+		if (f->shared->handles[i].unique == unique) {
+			*handle = i;
+			return true;
+		}
+	return false;
+}
+
+bool open_file_knows(const struct files *f, uint64_t unique)
+{
+	uint64_t handle;
+
+	return find_unique(f, unique, &handle);
+}
+
+/* ---- handles ---- */
+
+int open_file_open(struct files *f, const struct open_file_opener *by,
+		   const struct value_cache_source *src, uint64_t *handle, int *store_error)
+{
+	struct open_file **slot = open_file_slot(f, by->node, src->version, by->level);
+	struct shm_handle *h;
+	uint32_t row;
+	int e;
+
+	*store_error = 0;
+	if (by->again && find_unique(f, by->unique, handle))
+		return 0;
+	if ((e = open_file_charge(f, by->uid)))
+		return e;
+	e = take_row(&f->free_handles, &f->shared->handles_high, SHM_HANDLES, &row);
+	if (e) {
+		open_file_discharge(f, by->uid);
+		return e;
+	}
+	if (!*slot)
+		e = load(f, slot, by, src, store_error);
+	if (!e)
+		e = hold(f, slot, by->uid);
+	if (e) {
+		give_row(&f->free_handles, row);
+		open_file_discharge(f, by->uid);
+		return e;
+	}
+	h = &f->shared->handles[row];
+	h->node = by->node;
+	h->uid = by->uid;
+	h->version = (*slot)->version;
+	atomic_store(&h->unique, by->unique);
+	*handle = row;
+	return 0;
+}
+
+const struct shm_version *open_file_missing(struct files *f, uint64_t ino, uint64_t handle)
+{
+	const struct shm_handle *h = row_of(f, ino, handle);
+	const struct open_file *file = h ? open_file_of(f, h) : NULL;
+
+	return file && !file->buffer.data ? &f->shared->versions[h->version] : NULL;
+}
+
+int open_file_fetch(struct files *f, uint64_t ino, uint64_t handle,
+		    const struct value_cache_source *src, int *store_error)
+{
+	const struct shm_handle *h = row_of(f, ino, handle);
+	const struct version v = version_of(&f->shared->versions[h->version]);
+	struct value_cache_source from = *src;
+
+	from.version = &v;
+	*store_error = unseal(f, &from, open_file_of(f, h));
+	return access_errno(*store_error);
+}
+
+bool open_file_data(struct files *f, uint64_t ino, uint64_t handle, struct open_file_data *out)
+{
+	const struct shm_handle *h = row_of(f, ino, handle);
+	const struct open_file *file = h ? open_file_of(f, h) : NULL;
+
+	if (!file || !file->buffer.data)
+		return false;
+	out->data = file->buffer.data;
+	out->len = file->len;
+	return true;
+}
+
+bool open_file_size(struct files *f, uint64_t node, size_t *len)
+{
+	const struct open_file *file = f->buckets[node & (BUCKETS - 1)];
+
+	while (file && file->node != node)
+		file = file->chain;
+	if (file)
+		*len = file->len;
+	return file;
+}
+
+bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
+{
+	const struct shm_handle *h = row_of(f, ino, handle);
+
+	if (!h || h->node != ino)
+		return false;
+	f->shared->versions[h->version].cached = true;
+	return true;
+}
+
+uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle)
+{
+	const struct shm_handle *h = row_of(f, ino, handle);
+	const struct shm_version *version;
+	struct open_file **slot;
+	uint64_t node;
+	uid_t uid;
+
+	if (!h)
+		return 0;
+	uid = h->uid;
+	node = h->node;
+	version = &f->shared->versions[h->version];
+	slot = slot_of_row(f, h);
+	atomic_store(&f->shared->handles[handle].unique, 0);
+	give_row(&f->free_handles, (uint32_t)handle);
+	open_file_discharge(f, uid);
+	return *slot && let_go(f, slot, uid) && version->cached ? node : 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * open_file - opened versions: one locked buffer per value that anybody has open, shared by all who do,
+ * unsealed once, wiped at the last close.
+ *
+ * A handle is the number of a row in the shared memory (shm.h), so that a successor of this
+ * process understands the handles it gave out; what a handle leads to is unsealed again when the
+ * successor is first asked to read from it.
+ *
+ * Files are known by any node id of their name (view.h), and a handle by the version it is of.
+ *
+ * A uid holds at most OPEN_FILE_HANDLES_PER_UID open files and directories (EMFILE beyond) and
+ * OPEN_FILE_BYTES_PER_UID bytes of opened values, each version counted once (ENFILE beyond); all uids
+ * together at most OPEN_FILE_HANDLES handles and OPEN_FILE_BYTES bytes (ENFILE).  Memory that cannot be
+ * locked is ENOMEM.  Not thread-safe: it belongs to the serving thread.
+ */
+#ifndef OPEN_FILE_H
+#define OPEN_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "value_cache.h"
+#include "shm.h"
+
+#define OPEN_FILE_HANDLES_PER_UID 4096u
+#define OPEN_FILE_BYTES_PER_UID (64u * 1024 * 1024)
+#define OPEN_FILE_HANDLES SHM_HANDLES
+#define OPEN_FILE_BYTES (256u * 1024 * 1024)
+#define OPEN_FILE_SEALED_BYTES (16u * 1024 * 1024) /* of sealed values remembered */
+
+struct files;
+
+struct open_file_data { /* of an open version; borrowed, valid while it is open */
+	const uint8_t *data;
+	size_t len;
+};
+
+struct open_file_opener {
+	uint64_t node; /* of the version (view_node) */
+	uid_t uid;
+	uint64_t unique; /* of the request */
+	uint8_t level;	 /* enum scope_level, of the version */
+	bool again;	 /* a predecessor may have answered it */
+	bool later;	 /* what has been checked before may stay sealed until it is read */
+};
+
+/* Borrows the shared memory, and takes over what a predecessor had open. */
+WUR int files_open(struct shm *shared, struct files **out);
+void files_close(struct files *f); /* wipes everything; NULL is fine */
+size_t files_handles(const struct files *f);
+
+/* Has a predecessor opened something for this request? */
+bool open_file_knows(const struct files *f, uint64_t unique);
+/*
+ * Open a version.  0, or the errno for the caller; *store_error is then the error of store/ behind
+ * it, or 0.
+ */
+WUR int open_file_open(struct files *f, const struct open_file_opener *by,
+		       const struct value_cache_source *src, uint64_t *handle, int *store_error);
+/* What has to be fetched before this handle has data; NULL when nothing has, or no such handle is
+ * open. */
+const struct shm_version *open_file_missing(struct files *f, uint64_t ino, uint64_t handle);
+/* Fetch it; src's version is not looked at.  As open_file_open. */
+WUR int open_file_fetch(struct files *f, uint64_t ino, uint64_t handle,
+			const struct value_cache_source *src, int *store_error);
+/* False when no such handle is open. */
+bool open_file_data(struct files *f, uint64_t ino, uint64_t handle, struct open_file_data *out);
+/* The size of the version that has this very node id, if it is open. */
+bool open_file_size(struct files *f, uint64_t node, size_t *len);
+/* The kernel may now hold pages of this version.  False, and it may not, when ino is the node id of another
+ * one: an inode's pages are to be of its own version. */
+bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);
+/* The node id whose pages are to be dropped, when this was the last handle of a version that was marked;
+ * else 0. */
+uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle);
+
+/* Directory handles count too.  0 or the errno. */
+WUR int open_file_charge(struct files *f, uid_t uid);
+void open_file_discharge(struct files *f, uid_t uid);
+
+#endif

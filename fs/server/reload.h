@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * reload - follows the store and the policy file: a thread that builds the next view and the next
+ * rules, and the barrier by which the serving thread never answers from an older state than what
+ * was committed before the request.
+ *
+ * Whatever fails to load changes nothing: the last good view and rules go on, the failure is logged
+ * once, and loading is tried again with a growing delay until it succeeds.
+ */
+#ifndef RELOAD_H
+#define RELOAD_H
+
+#include "fsnotify.h"
+#include "load.h"
+#include "inval.h"
+#include "mount_policy.h"
+
+struct reload;
+
+struct reload_options {
+	struct backend *backend;
+	struct load *load;
+	const char *policy_path;
+	const char *mountpoint;
+	uid_t fallback_owner;
+	unsigned poll_seconds; /* look that often even without an event; 0 = never */
+	/* Called when the policy or the store cannot be read by this process, which is confined: names
+	 * of users are in files that it is kept from, and a directory of the store that was replaced
+	 * is one it was not given.  One that starts anew sees them. */
+	void (*renew)(void *arg);
+	/* The store could not be loaded, and can again. */
+	void (*whole)(void *arg);
+	void *arg;
+};
+
+struct reload_news { /* in the order they came about; the receiver takes all over */
+	struct reload_news *next;
+	struct view *view;	    /* NULL: as before */
+	struct mount_policy *rules; /* NULL: as before */
+	uint64_t *attrs; /* node ids: to be forgotten by the kernel once this is adopted */
+	size_t nattrs;
+	struct event_list changes;
+};
+
+/* Borrows what options point to; takes references of the view and rules that are served first. */
+WUR int reload_start(const struct reload_options *o, struct view *view, struct mount_policy *rules,
+		     struct reload **out);
+void reload_stop(struct reload *r); /* NULL is fine */
+
+/* Polls readable when there is news. */
+int reload_fd(const struct reload *r);
+
+/*
+ * To be called before a request is answered.  When the store or the policy has changed and the
+ * change is not loaded yet, waits for it, RELOAD_WAIT_MS at most, and not again for the same load.
+ * Returns what news there is, or NULL.
+ */
+#define RELOAD_WAIT_MS 1000
+struct reload_news *reload_settle(struct reload *r);
+void reload_news_free(struct reload_news *n); /* this one and all behind it */
+
+/* Look at everything again now. */
+void reload_kick(struct reload *r);
+
+#endif

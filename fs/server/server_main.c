@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: ISC */
+#include "server_main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "awake.h"
+#include "log.h"
+#include "sandbox.h"
+#include "secret.h"
+#include "server.h"
+#include "session.h"
+#include "stats.h"
+
+struct serve {
+	const struct mount_config *c;
+	struct handover *h;
+	int null; /* -1: in the foreground */
+	struct sandbox box;
+	int awake_fd; /* of awake_open, or -1 */
+	struct server server;
+};
+
+static bool refuse_memory(void)
+{
+	log_say(LOGGED_ERROR, "out of memory");
+	return false;
+}
+
+static void say_memlock(enum log_level level, const char *what)
+{
+	struct rlimit l = {0};
+
+	getrlimit(RLIMIT_MEMLOCK, &l);
+	log_say(level,
+		"%s: only %llu KiB of memory may be locked, and secrets live in locked memory only; raise "
+		"the limit: ulimit -l, LimitMEMLOCK= or --ulimit memlock=",
+		what, (unsigned long long)l.rlim_cur / 1024);
+}
+
+/* Keys must fit, or nothing can be read; one value of full size should. */
+static bool check_memlock(void)
+{
+	struct secret *s;
+
+	if (secret_alloc(16384, &s) < 0) {
+		say_memlock(LOGGED_ERROR, "cannot start");
+		return false;
+	}
+	secret_free(s);
+	if (secret_alloc(SECRET_MAX, &s) < 0)
+		say_memlock(LOGGED_WARNING, "large secrets will not open");
+	else
+		secret_free(s);
+	return true;
+}
+
+/* One that serves goes on, and knows better than one that may not start. */
+static bool is_only(const struct serve *st)
+{
+	return !handover_holder(st->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER);
+}
+
+static bool load_rules(struct serve *st)
+{
+	struct policy_error e = {0};
+	int r = mount_policy_load(st->c->policy, st->c->mountpoint, st->c->owner,
+				  st->c->policy_default, &st->server.rules, &e);
+
+	if (r == 0)
+		return true;
+	if (is_only(st))
+		stats_policy(e.text, e.line);
+	if (r == ERR_FORMAT && e.line)
+		log_say(LOGGED_ERROR, "%s:%u: %s", st->c->policy, e.line, e.text);
+	else if (r == ERR_FORMAT)
+		log_say(LOGGED_ERROR, "%s: %s", st->c->policy, e.text);
+	else if (r == ERR_NOENT)
+		log_say(LOGGED_ERROR, "%s: no such policy; make one with: secretctl init",
+			st->c->policy);
+	else
+		log_say(LOGGED_ERROR, "%s: %s", st->c->policy,
+			r == ERR_IO ? strerror(errno) : err_str(r));
+	return false;
+}
+
+/* A server that cannot start is tried again and again: what keeps it from that is said once. */
+__attribute__((format(printf, 3, 4))) static bool refuse_once(const struct serve *st,
+							      enum log_level level,
+							      const char *format, ...)
+{
+	struct shm *s = NULL;
+	char text[1024] = "";
+	bool known = false;
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (shm_map(st->h->fd[HANDOVER_SHARED], &s) == 0) {
+		known = strncmp(s->refused, text, sizeof(s->refused) - 1) == 0;
+		memcpy(s->refused, text, sizeof(s->refused) - 1);
+	}
+	shm_unmap(s);
+	log_say(known ? LOGGED_DEBUG : level, "%s", text);
+	return false;
+}
+
+static bool refuse_bundle(const struct serve *st, int r)
+{
+	const char *b = st->c->bundle;
+
+	if (r == ERR_NOENT)
+		refuse_once(st, LOGGED_ERROR,
+			    "%s: no such bundle; mint one with: secretctl create bundle", b);
+	else if (r == ERR_MODE)
+		refuse_once(
+			st, LOGGED_ERROR,
+			"%s: others may read this bundle, or it is not yours; mend it with: chmod 0400 %s",
+			b, b);
+	else if (r == ERR_FORMAT)
+		refuse_once(
+			st, LOGGED_ERROR,
+			"%s: not a bundle, or damaged; mint it again with: secretctl create bundle",
+			b);
+	else if (r == ERR_MLOCK)
+		say_memlock(LOGGED_ERROR, b);
+	else
+		refuse_once(st, LOGGED_ERROR, "%s: %s", b,
+			    r == ERR_IO ? strerror(errno) : err_str(r));
+	return false;
+}
+
+static bool open_bundle(struct serve *st)
+{
+	const struct policy_mount *m = mount_policy_mount(st->server.rules);
+	char is[SCOPE_STR], should[SCOPE_STR];
+	struct bundle *b;
+	int r = bundle_read(st->h->fd[HANDOVER_BUNDLE], 0, &b);
+
+	if (r < 0)
+		return refuse_bundle(st, r);
+	st->server.bundle = b;
+	if (b->kind != BUNDLE_READER) {
+		log_say(LOGGED_ERROR,
+			"%s: this is a writer's bundle, which opens no value; mint a reader's with: secretctl create bundle",
+			st->c->bundle);
+		return false;
+	}
+	if (m->line && !scope_eq(&b->scope, &m->scope)) {
+		log_say(LOGGED_ERROR,
+			"%s: this bundle is for %s, but %s:%u mounts %s; give the right bundle, or mint it",
+			st->c->bundle, scope_str(&b->scope, is), st->c->policy, m->line,
+			scope_str(&m->scope, should));
+		return false;
+	}
+	return true;
+}
+
+static void forget_refusal(void *arg)
+{
+	struct serve *st = arg;
+
+	st->server.shared->refused[0] = '\0';
+}
+
+static bool open_store(struct serve *st)
+{
+	int r = backend_dir_open(st->box.store, 0, &st->server.backend);
+
+	if (r == ERR_NOENT)
+		refuse_once(
+			st, LOGGED_ERROR,
+			"%s: no store is there; say -o store=DIR, or make one with: secretctl init",
+			st->c->store);
+	else if (r < 0)
+		refuse_once(st, LOGGED_ERROR, "%s: %s", st->c->store,
+			    r == ERR_IO ? strerror(errno) : err_str(r));
+	return r == 0;
+}
+
+static const char *advice(int r)
+{
+	switch (r) {
+	case ERR_NOENT:
+		return "is it the right store? If it was restored or pruned, mint the bundle again with: "
+		       "secretctl create bundle";
+	case ERR_STALE:
+		return "somebody put an old store back; if it was you, say so with: secretctl restore --accept";
+	case ERR_GENERATION:
+		return "keys were rotated; mint the bundle again with: secretctl create bundle";
+	case ERR_AUTH:
+		return "the store was altered or is another one; find out with: secretctl check";
+	case ERR_INCOMPLETE:
+		return "objects are missing; if the store is being copied, wait, else: secretctl check";
+	case ERR_MLOCK:
+		return "raise the limit on locked memory (ulimit -l)";
+	default:
+		return "find out with: secretctl check";
+	}
+}
+
+static bool refuse_load(const struct serve *st, const struct load_error *e)
+{
+	char scope[SCOPE_STR];
+
+	return refuse_once(st, access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR,
+			   "%s: scope %s: %s; %s", st->c->store, scope_str(&e->scope, scope),
+			   e->error == ERR_IO ? strerror(e->saved_errno) : err_str(e->error),
+			   advice(e->error));
+}
+
+/*
+ * The store is not as it should be, and a predecessor that died had a good view: that one goes on, as
+ * it would have done in a server that lives.  What is wrong is logged by loading it again.
+ */
+static bool take_last_good(struct serve *st)
+{
+	struct shm *s = NULL;
+
+	if (!is_only(st) || shm_map(st->h->fd[HANDOVER_SHARED], &s) < 0)
+		return false;
+	if (!sodium_is_zero(s->told[0], sizeof(s->told)) &&
+	    load_earlier(st->server.load, s->told, &st->server.view) < 0)
+		refuse_memory();
+	shm_unmap(s);
+	return st->server.view;
+}
+
+static bool load_first_view(struct serve *st)
+{
+	struct server *s = &st->server;
+	struct load_error e = {0};
+
+	if (load_open(s->backend, s->bundle, st->box.state, &s->load) < 0)
+		return refuse_memory();
+	if (load_view(s->load, &s->view, &e) < 0) {
+		if (is_only(st))
+			stats_store(&e);
+		return take_last_good(st) || refuse_load(st, &e);
+	}
+	if (load_store_floors(s->load, &e) < 0) {
+		log_say(LOGGED_ERROR,
+			"%s: %s; what was accepted must be remembered: make it writable, or say -o state=none",
+			st->c->state,
+			e.error == ERR_IO ? strerror(e.saved_errno) : err_str(e.error));
+		return false;
+	}
+	return true;
+}
+
+static bool make_tables(struct serve *st)
+{
+	return (shm_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) == 0 &&
+		files_open(st->server.shared, &st->server.files) == 0 &&
+		listings_open(&st->server.dir_handles) == 0 &&
+		(!st->c->cache_seconds || pagecache_open(st->server.shared, st->c->cache_seconds,
+							 &st->server.cached) == 0)) ||
+	       refuse_memory();
+}
+
+/* ---- the supervisor ---- */
+
+static bool tell(const struct serve *st, enum message_type type, const char *text)
+{
+	struct message m = {.type = type, .pid = getpid()};
+
+	snprintf(m.text, sizeof(m.text), "%s", text);
+	return message_send(st->h->fd[HANDOVER_SERVER], &m, -1);
+}
+
+/* False when it says to stop. */
+static bool heard(void *arg)
+{
+	struct serve *st = arg;
+	struct message m;
+	bool go_on = true;
+	int fd;
+
+	while (go_on && message_receive(st->h->fd[HANDOVER_SERVER], &m, &fd)) {
+		if (m.type == MESSAGE_FUSE && st->h->fd[HANDOVER_FUSE] < 0)
+			st->h->fd[HANDOVER_FUSE] = fd;
+		else if (fd >= 0)
+			close(fd);
+		go_on = m.type != MESSAGE_STOP || m.pid != getpid();
+	}
+	return go_on;
+}
+
+/* On the first start it is mounted only now, when nothing is left that could be refused. */
+static bool wait_for_mount(struct serve *st)
+{
+	struct pollfd p = {.fd = st->h->fd[HANDOVER_SERVER], .events = POLLIN};
+
+	while (st->h->fd[HANDOVER_FUSE] < 0)
+		if ((poll(&p, 1, -1) < 0 && errno != EINTR) || !heard(st) ||
+		    ((p.revents & POLLHUP) && st->h->fd[HANDOVER_FUSE] < 0))
+			return false;
+	return true;
+}
+
+/* One serves at a time: a predecessor that is still at it ends first. */
+static bool wait_for_predecessor(const struct serve *st)
+{
+	return handover_lock(st->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER, true) == 0;
+}
+
+/* ---- serving ---- */
+
+/* Who started it waits no longer, and may want its terminal back. */
+static void leave_terminal(struct serve *st)
+{
+	if (st->null < 0)
+		return;
+	log_open(&(struct log_options){
+		.syslog = st->c->log_syslog, .json = st->c->log_json, .debug = st->c->debug});
+	dup2(st->null, STDIN_FILENO);
+	dup2(st->null, STDOUT_FILENO);
+	if (!st->c->log_given || st->c->log_syslog)
+		dup2(st->null, STDERR_FILENO);
+}
+
+static void ready(void *arg)
+{
+	struct serve *st = arg;
+	char scope[SCOPE_STR], status[240];
+
+	stats_serves(st->server.bundle);
+	stats_store(NULL);
+	stats_policy(NULL, 0);
+	stats_view(st->server.view, true);
+	snprintf(status, sizeof(status), "%u secrets, %s", view_secrets(st->server.view),
+		 scope_str(&st->server.bundle->scope, scope));
+	leave_terminal(st);
+	server_succeed(&st->server);
+	forget_refusal(st);
+	tell(st, MESSAGE_SERVING, status);
+}
+
+static void renew(void *arg)
+{
+	tell(arg, MESSAGE_RENEW, "");
+}
+
+static bool start_threads(struct serve *st)
+{
+	const struct reload_options o = {
+		.backend = st->server.backend,
+		.load = st->server.load,
+		.policy_path = st->c->policy,
+		.mountpoint = st->c->mountpoint,
+		.fallback_owner = st->c->owner,
+		.poll_seconds = st->c->poll_seconds,
+		.renew = renew,
+		.whole = forget_refusal,
+		.arg = st,
+	};
+	int r = server_start(&st->server, st->h->fd[HANDOVER_EVENTS_OUT], &o);
+
+	if (r < 0)
+		log_say(LOGGED_ERROR, "%s: cannot be watched for changes: %s", st->c->store,
+			r == ERR_IO ? strerror(errno) : err_str(r));
+	return r == 0;
+}
+
+static bool open_session(struct serve *st, struct session_options *o)
+{
+	*o = (struct session_options){
+		.fuse_fd = st->h->fd[HANDOVER_FUSE],
+		.channel = st->h->fd[HANDOVER_SERVER],
+		.debug = st->c->debug,
+		.awake_fd = st->awake_fd,
+		.no_linger = st->c->no_linger,
+		.no_resend = st->c->no_resend,
+		.ready = ready,
+		.heard = heard,
+		.arg = st,
+	};
+	if (session_open(&st->server, o) == 0)
+		return true;
+	log_say(LOGGED_ERROR, "%s: no session with the kernel: %s", st->c->mountpoint,
+		strerror(errno));
+	return false;
+}
+
+/*
+ * It ends without taking anything down: threads may wait for the kernel, which waits for the
+ * successor.  The kernel wipes what is left of a process.
+ */
+static int run_session(struct serve *st)
+{
+	struct session_options o;
+
+	if (!open_session(st, &o) || !start_threads(st))
+		return SERVER_MAIN_REFUSED;
+	switch (session_run(&st->server, &o)) {
+	case SESSION_UNMOUNTED:
+		return 0;
+	case SESSION_STOPPED:
+		return SERVER_MAIN_STOPPED;
+	case SESSION_FAILED:
+		break;
+	}
+	return EXIT_FAILURE;
+}
+
+/* ---- the start ---- */
+
+/* Unprivileged, and sees of the file system what it reads anyway. */
+static bool confine(struct serve *st)
+{
+	char hex[SCOPE_LEVELS][2 * SCOPE_ID_SIZE + 1];
+	const char *scopes[SCOPE_LEVELS];
+	size_t n = st->server.bundle->n;
+
+	for (size_t i = 0; i < n; i++) {
+		sodium_bin2hex(hex[i], sizeof(hex[i]), st->server.bundle->rings[i]->scope_id,
+			       SCOPE_ID_SIZE);
+		scopes[i] = hex[i];
+	}
+	if (sandbox_drop(&st->box) < 0) {
+		log_say(LOGGED_ERROR, "cannot drop privileges: %s", strerror(errno));
+		return false;
+	}
+	sandbox_files(&st->box, scopes, n);
+	if (sandbox_calls() == 0)
+		return true;
+	log_say(LOGGED_ERROR, "seccomp: %s", strerror(errno));
+	return false;
+}
+
+static bool prepare(struct serve *st)
+{
+	char *dir = strdup(st->c->policy);
+
+	st->null = st->c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
+	st->awake_fd = st->c->no_linger ? -1 : awake_open();
+	if (st->c->log_syslog)
+		log_connect();
+	st->box = (struct sandbox){
+		.uid = st->c->drop ? st->c->uid : 0,
+		.gid = st->c->gid,
+		.store = st->c->store,
+		.state = st->c->no_state ? NULL : st->c->state,
+	};
+	sandbox_prepare(&st->box);
+	/* Beside the policy lies the root key, which is the owner's to read. */
+	if (dir && st->box.uid)
+		st->box.policy_dir = dirname(dir);
+	return dir && stats_attach(st->h->fd[HANDOVER_SHARED]) == 0;
+}
+
+int server_main(struct handover *h)
+{
+	struct serve st = {.h = h};
+	int status = SERVER_MAIN_REFUSED;
+
+	if (handover_map_config(h->fd[HANDOVER_CONFIG], &st.c) < 0)
+		return SERVER_MAIN_REFUSED;
+	/* cppcheck-suppress leakReturnValNotUsed ; it returns no memory */
+	if (prepare(&st) &&		     /* 1. what needs privileges */
+	    load_rules(&st) &&		     /* 2. the policy, with names of users and groups */
+	    open_bundle(&st) &&		     /* 3. keys, from the supervisor's descriptor */
+	    confine(&st) &&		     /* 4. user, capabilities, files, system calls */
+	    check_memlock() &&		     /* 5. values will be locked */
+	    open_store(&st) &&		     /* 6. what others may write, from here on */
+	    load_first_view(&st) &&	     /* 7. verified, fresh, whole; or the last that was */
+	    tell(&st, MESSAGE_LOADED, "") && /* 8. nothing is left that could be refused */
+	    wait_for_mount(&st) && wait_for_predecessor(&st) &&
+	    make_tables(&st))		   /* 9. what a predecessor had open */
+		status = run_session(&st); /* 10. and what it left unanswered */
+	log_flush_all();
+	_exit(status);
+}

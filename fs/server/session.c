@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: ISC */
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "hook.h"
+#include "log.h"
+#include "ops.h"
+
+#define TRIES 5
+#define READ_PAGES 256
+/* linux/fuse.h of Linux 6.9: a code of notification, and a flag that a kernel which knows it gives. */
+#define INVAL_RESEND 7
+#define HAS_RESEND (1u << 7) /* in flags2 */
+#define BURST 512	     /* requests, until signals and counted log lines get their turn */
+
+struct loop {
+	struct server *s;
+	const struct session_options *o;
+	bool ready;
+};
+
+static void log_libfuse(enum fuse_log_level level, const char *format, va_list ap)
+{
+	char text[512];
+	size_t len;
+
+	vsnprintf(text, sizeof(text), format, ap);
+	len = strlen(text);
+	while (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	if (len)
+		log_say(level <= FUSE_LOG_ERR ? LOGGED_ERROR : LOGGED_DEBUG, "%s", text);
+}
+
+/* ---- the descriptor ---- */
+
+/* Which answer is on its way; before there are threads. */
+static enum { REPLY_PLAIN, REPLY_INIT, REPLY_SWALLOWED } reply;
+
+/*
+ * libfuse derives the pages of a READ from the size of a WRITE, which is small here, since the slot
+ * is: the answer to INIT gets as many as the kernel may ask for.
+ */
+static ssize_t write_init(int fd, const struct iovec *iov, int count)
+{
+	struct fuse_init_out init;
+	struct iovec changed[2] = {iov[0], {&init, sizeof(init)}};
+
+	if (count != 2 || iov[1].iov_len != sizeof(init))
+		return writev(fd, iov, count);
+	memcpy(&init, iov[1].iov_base, sizeof(init));
+	if (init.flags & FUSE_MAX_PAGES)
+		init.max_pages = READ_PAGES;
+	return writev(fd, changed, 2);
+}
+
+static ssize_t io_writev(int fd, struct iovec *iov, int count, void *arg)
+{
+	ssize_t len = 0;
+
+	(void)arg;
+	if (reply == REPLY_PLAIN)
+		return writev(fd, iov, count);
+	if (reply == REPLY_INIT)
+		return write_init(fd, iov, count);
+	for (int i = 0; i < count; i++)
+		len += (ssize_t)iov[i].iov_len;
+	return len;
+}
+
+/* Required by libfuse, and not used: the loop reads by itself. */
+static ssize_t io_read(int fd, void *buf, size_t len, void *arg)
+{
+	(void)arg;
+	return read(fd, buf, len);
+}
+
+static const struct fuse_in_header *in_slot(const struct server *s)
+{
+	return (const void *)s->shared->slot;
+}
+
+static void process(struct server *s, void *request, size_t len)
+{
+	struct fuse_buf buf = {.size = len, .mem = request};
+
+	fuse_session_process_buf(s->se, &buf);
+}
+
+/* What the kernel has been told already is told to this session alone. */
+static int begin_again(struct server *s)
+{
+	struct shm *sh = s->shared;
+
+	if (!sh->init_answered)
+		return 0;
+	if (sh->init_len < sizeof(struct fuse_in_header) || sh->init_len > sizeof(sh->init))
+		return ERR_FORMAT;
+	reply = REPLY_SWALLOWED;
+	process(s, sh->init, sh->init_len);
+	reply = REPLY_PLAIN;
+	return 0;
+}
+
+int session_open(struct server *s, const struct session_options *o)
+{
+	static const struct fuse_custom_io io = {.writev = io_writev, .read = io_read};
+	char name[] = "secretfs", debug[] = "-d";
+	char *argv[] = {name, o->debug ? debug : NULL, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(o->debug ? 2 : 1, argv);
+
+	fuse_set_log_func(log_libfuse);
+	if (fcntl(o->fuse_fd, F_SETFL, O_NONBLOCK) < 0)
+		return ERR_IO;
+	s->se = fuse_session_new(&args, &ops_table, sizeof(ops_table), s);
+	fuse_opt_free_args(&args);
+	if (!s->se)
+		return ERR_IO;
+	if (fuse_session_custom_io(s->se, &io, o->fuse_fd) != 0) {
+		fuse_session_destroy(s->se);
+		s->se = NULL;
+		return ERR_IO;
+	}
+	return begin_again(s);
+}
+
+/* ---- requests ---- */
+
+static void answer_slot(struct server *s, bool left)
+{
+	struct shm *sh = s->shared;
+
+	s->again = left || (in_slot(s)->unique & SERVER_RESENT);
+	if (in_slot(s)->opcode == FUSE_INIT) {
+		sh->init_len = in_slot(s)->len;
+		if (sh->init_len <= sizeof(sh->init))
+			memcpy(sh->init, sh->slot, sh->init_len);
+		reply = REPLY_INIT;
+		process(s, sh->slot, in_slot(s)->len);
+		reply = REPLY_PLAIN;
+		sh->init_answered = true;
+	} else {
+		process(s, sh->slot, in_slot(s)->len);
+	}
+	atomic_fetch_add_explicit(&sh->answered, 1, memory_order_relaxed);
+	shm_clear(sh);
+}
+
+/* A request that killed every server which took it up gets an error, and the others get theirs. */
+static bool refuse_deadly(struct server *s)
+{
+	struct shm *sh = s->shared;
+	uint64_t unique = in_slot(s)->unique;
+	struct fuse_out_header out = {.len = sizeof(out), .error = -EIO, .unique = unique};
+
+	if (sh->tried != unique)
+		sh->tries = 0;
+	sh->tried = unique;
+	if (++sh->tries < TRIES)
+		return false;
+	log_say(LOGGED_ALARM, "a request (operation %u) ended %u servers: it is answered with EIO",
+		in_slot(s)->opcode, sh->tries - 1);
+	if (write(fuse_session_fd(s->se), &out, sizeof(out)) < 0)
+		log_say(LOGGED_DEBUG, "nobody waited for it any more");
+	shm_clear(sh);
+	return true;
+}
+
+/* Begin where the predecessor ended. */
+static bool answer_left(struct server *s)
+{
+	uint32_t pending = shm_pending(s->shared);
+
+	if (pending > SHM_SLOT_SIZE)
+		return false;
+	if (hook_no_slot())
+		shm_clear(s->shared);
+	else if (pending && !refuse_deadly(s))
+		answer_slot(s, true);
+	return true;
+}
+
+static bool offers_resend(const struct shm *sh)
+{
+	struct fuse_init_in init = {0};
+	size_t header = sizeof(struct fuse_in_header);
+
+	if (!sh->init_answered || sh->init_len < header + sizeof(init))
+		return false;
+	memcpy(&init, sh->init + header, sizeof(init));
+	return (init.flags & FUSE_INIT_EXT) && (init.flags2 & HAS_RESEND);
+}
+
+/* After what is in the slot was answered: the kernel does not know it again by that id. */
+static void ask_again(const struct server *s, const struct session_options *o)
+{
+	const struct fuse_out_header out = {.len = sizeof(out), .error = INVAL_RESEND};
+
+	if (o->no_resend || !offers_resend(s->shared))
+		return;
+	if (write(o->fuse_fd, &out, sizeof(out)) < 0)
+		log_say(LOGGED_WARNING, "the kernel does not send requests again: %s",
+			strerror(errno));
+	else
+		log_say(LOGGED_DEBUG, "the kernel sends again what was not answered");
+}
+
+/* Answer one request if there is one.  1: answered, 0: none, <0: the end. */
+static int answer_one(struct loop *l)
+{
+	struct shm *sh = l->s->shared;
+	ssize_t n = read(l->o->fuse_fd, sh->slot, sizeof(sh->slot));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT))
+		return 0;
+	if (n < (ssize_t)sizeof(struct fuse_in_header)) {
+		if (n >= 0 || errno != ENODEV)
+			log_say(LOGGED_ERROR, "/dev/fuse: %s",
+				n < 0 ? strerror(errno) : "too little");
+		return -1;
+	}
+	busy_poll_arrived(&l->s->linger, (pid_t)in_slot(l->s)->pid);
+	answer_slot(l->s, false);
+	if (fuse_session_exited(l->s->se))
+		return -1;
+	if (!l->ready && sh->init_answered) {
+		l->ready = true;
+		l->o->ready(l->o->arg);
+	}
+	return 1;
+}
+
+/* Answer what is there, and what comes before it is time to sleep. */
+static int answer_all(struct loop *l)
+{
+	int answered = 0;
+
+	while (answered < BURST) {
+		int n = answer_one(l);
+
+		if (n < 0)
+			return n;
+		answered += n;
+		if (n == 0 && !busy_poll_on(&l->s->linger))
+			break;
+	}
+	return 0;
+}
+
+static void take_news(struct loop *l)
+{
+	uint64_t count;
+
+	if (read(reload_fd(l->s->reload), &count, sizeof(count)) > 0)
+		server_refresh(l->s);
+}
+
+static enum session_end loop(struct loop *l)
+{
+	struct pollfd p[3] = {
+		{.fd = fuse_session_fd(l->s->se), .events = POLLIN},
+		{.fd = reload_fd(l->s->reload), .events = POLLIN},
+		{.fd = l->o->channel, .events = POLLIN},
+	};
+
+	for (;;) {
+		int n = poll(p, 3, busy_poll_sleep(&l->s->linger, server_tick(l->s)));
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return SESSION_FAILED;
+		}
+		if (n == 0)
+			busy_poll_end(&l->s->linger);
+		if ((p[2].revents & POLLIN) && !l->o->heard(l->o->arg))
+			return SESSION_STOPPED;
+		if (p[2].revents & POLLHUP) {
+			log_say(LOGGED_ERROR,
+				"supervisor and helper have ended: the mount goes on as long as this server lives; unmount it and mount it again");
+			p[2].fd = -1;
+		}
+		if (p[1].revents & POLLIN)
+			take_news(l);
+		if (p[0].revents && answer_all(l) < 0)
+			return SESSION_UNMOUNTED;
+	}
+}
+
+enum session_end session_run(struct server *s, const struct session_options *o)
+{
+	struct loop l = {.s = s, .o = o};
+	enum session_end end;
+
+	s->linger = (struct busy_poll){.off = o->no_linger, .awake = {.fd = o->awake_fd}};
+	if (!answer_left(s))
+		return SESSION_FAILED;
+	ask_again(s, o);
+	if (s->shared->init_answered) {
+		l.ready = true;
+		o->ready(o->arg);
+	}
+	end = loop(&l);
+	log_flush_all();
+	return end;
+}

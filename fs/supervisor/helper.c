@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+#include "helper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "clock.h"
+#include "fsnotify.h"
+#include "log.h"
+#include "inval.h"
+
+#define SUPERVISOR_MS 1000 /* for a supervisor that becomes another program to be one again */
+#define SOON_MS 10
+#define QUICK_MS 100 /* one that ends so soon is not started again at once */
+
+static void pause_ms(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+static void start_supervisor(struct child *supervisor, struct handover *h,
+			     const struct mount_config *c)
+{
+	child_start(supervisor, h, handover_for_supervisor, h->fd[HANDOVER_EXE], ROLE_SUPERVISOR,
+		    c->mountpoint);
+	if (supervisor->pid <= 0)
+		pause_ms(200);
+}
+
+/* patient: there should be one. */
+static void find_supervisor(struct child *supervisor, struct handover *h,
+			    const struct mount_config *c, bool patient)
+{
+	for (int ms = 0; ms < SUPERVISOR_MS; ms += SOON_MS) {
+		pid_t pid = handover_holder(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_SUPERVISOR);
+
+		if (pid && child_adopt(supervisor, pid))
+			return;
+		if (!patient)
+			break;
+		pause_ms(SOON_MS);
+	}
+	start_supervisor(supervisor, h, c);
+}
+
+static void supervisor_ended(struct child *supervisor, struct handover *h,
+			     const struct mount_config *c, struct control *control, int64_t started)
+{
+	/* One that never got as far as serving has told its caller that it failed. */
+	if (!control->ready)
+		control->stopping = true;
+	control->supervisor_restarts++;
+	if (!control->stopping)
+		log_say(LOGGED_WARNING, "the supervisor ended: it is started again");
+	if (clock_ms() - started < QUICK_MS)
+		pause_ms(QUICK_MS);
+	find_supervisor(supervisor, h, c, false);
+}
+
+/* ---- messages ---- */
+
+struct errands {
+	const struct handover *h;
+	const struct mount_config *c;
+};
+
+/* False: the channel is of no use any more. */
+static bool do_message(const struct errands *er)
+{
+	_Alignas(
+		struct helper_message) char buf[sizeof(struct helper_message) + HELPER_MESSAGE_MAX];
+	const struct helper_message *m = (const void *)buf;
+	int channel = er->h->fd[HANDOVER_EVENTS_IN];
+	ssize_t n = recv(channel, buf, sizeof(buf), MSG_PEEK);
+
+	if (n < 0)
+		return errno == EINTR;
+	if (n >= (ssize_t)sizeof(*m) && m->version == HANDOVER_VERSION) {
+		if (m->type == HELPER_FORGET)
+			inval_do(er->h->fd[HANDOVER_FUSE], buf, (size_t)n);
+		else if (m->type == HELPER_EVENT)
+			fsnotify_do(er->h->fd[HANDOVER_PRIVATE], er->c->mountpoint, buf, (size_t)n);
+	}
+	return recv(channel, buf, sizeof(buf), MSG_DONTWAIT) >= 0;
+}
+
+static void *run_errands(void *arg)
+{
+	while (do_message(arg))
+		;
+	log_say(LOGGED_DEBUG, "helper: %s", strerror(errno));
+	return NULL;
+}
+
+int helper_run(struct handover *h, const struct mount_config *c)
+{
+	struct errands errands = {h, c};
+	struct child supervisor = {.pidfd = -1};
+	struct control *control;
+	pthread_t thread;
+	int64_t started;
+	int status;
+
+	if (handover_map_control(h->fd[HANDOVER_CONTROL], &control) < 0 ||
+	    handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER, false) < 0 ||
+	    pthread_create(&thread, NULL, run_errands, &errands) != 0)
+		return EXIT_FAILURE;
+	find_supervisor(&supervisor, h, c, true);
+	for (;;) {
+		struct pollfd p = {.fd = supervisor.pidfd, .events = POLLIN};
+
+		if (supervisor.pid <= 0)
+			start_supervisor(&supervisor, h, c);
+		if (poll(&p, 1, supervisor.pid > 0 ? -1 : SOON_MS) < 0 && errno != EINTR)
+			return EXIT_FAILURE;
+		child_look(&supervisor);
+		started = supervisor.since;
+		if (child_take_end(&supervisor, &status))
+			supervisor_ended(&supervisor, h, c, control, started);
+	}
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+#include "txn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "object.h"
+#include "gc.h"
+
+#define ATTEMPTS 64
+#define BATCH_ITEMS 4096
+#define BATCH_BYTES (16u << 20)
+
+static void txn_fini(struct txn *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		blob_free(&a->items[i].sealed);
+	free(a->items);
+	commit_fini(&a->next);
+	snapshot_close(a->tip);
+}
+
+static int flush(struct txn *a)
+{
+	size_t n = a->n - a->put;
+	struct backend_item *items = calloc(n ? n : 1, sizeof(*items));
+	int r;
+
+	if (!items)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct pending *p = &a->items[a->put + i];
+
+		items[i] = (struct backend_item){p->key, p->sealed.data, p->sealed.len};
+	}
+	r = n ? a->b->ops->put(a->b, items, n) : 0;
+	free(items);
+	/* Counted even after a failure: some may be there, and all of them are strays then. */
+	for (; a->put < a->n; a->put++)
+		blob_free(&a->items[a->put].sealed);
+	a->bytes = 0;
+	if (r == 0 && a->opt && a->opt->progress)
+		a->opt->progress(a->opt->progress_arg, a->put, a->expected);
+	return r;
+}
+
+int txn_put(struct txn *a, struct blob *sealed, const uint8_t id[static HASH_SIZE])
+{
+	if (a->n == a->cap) {
+		size_t cap = a->cap ? 2 * a->cap : 16;
+		void *p = realloc(a->items, cap * sizeof(*a->items));
+
+		if (!p)
+			return ERR_NOMEM;
+		a->items = p;
+		a->cap = cap;
+	}
+	backend_object_key(a->k->scope_id, id, a->items[a->n].key);
+	a->items[a->n++].sealed = *sealed;
+	a->bytes += sealed->len;
+	*sealed = (struct blob){0};
+	if (a->n - a->put >= BATCH_ITEMS || a->bytes >= BATCH_BYTES)
+		return flush(a);
+	return 0;
+}
+
+static void delete_strays(struct txn *a)
+{
+	for (size_t i = 0; i < a->put; i++)
+		(void)a->b->ops->delete (a->b, a->items[i].key);
+}
+
+int txn_retire(struct commit *c, const uint8_t id[static HASH_SIZE])
+{
+	/* Grown by doubling at powers of two, so that no capacity need be kept. */
+	if ((c->nretired & (c->nretired - 1)) == 0) {
+		void *p = realloc(c->retired, (c->nretired ? 2 * c->nretired : 1) * HASH_SIZE);
+
+		if (!p)
+			return ERR_NOMEM;
+		c->retired = p;
+	}
+	memcpy(c->retired[c->nretired++], id, HASH_SIZE);
+	return 0;
+}
+
+static int swap_ref(struct txn *a)
+{
+	BLOB_CLEANUP struct blob ref = {0};
+	char key[BACKEND_KEY_SIZE];
+	int r = ref_seal(a->k, a->next.gen, a->next.id, &ref);
+
+	if (r < 0)
+		return r;
+	backend_ref_key(a->k->scope_id, key);
+	return a->b->ops->swap(a->b, key, a->tip ? &a->tip->ref : NULL, &ref);
+}
+
+/* a->next is complete but for its own object. */
+static int finish(struct txn *a)
+{
+	BLOB_CLEANUP struct blob sealed = {0};
+	int r = commit_seal(a->k, &a->next, &sealed);
+
+	if (r == 0)
+		r = txn_put(a, &sealed, a->next.id);
+	if (r == 0)
+		r = flush(a);
+	return r == 0 ? swap_ref(a) : r;
+}
+
+static int begin(struct txn *a)
+{
+	uint64_t grace = a->opt->grace ? a->opt->grace : GC_GRACE;
+	int r = snapshot_open(a->b, a->k, a->opt->floor, &a->tip);
+
+	if (r < 0)
+		return r;
+	if (!a->k->has_writer || !grant_find(&a->tip->commit.grant, a->k->writer_pk))
+		return ERR_DENIED;
+	r = commit_follow(a->b, a->k, &a->tip->commit, &a->next);
+	if (r == 0)
+		gc_run(a->b, a->k, &a->tip->commit, grace, &a->next.swept);
+	return r;
+}
+
+static void pause_after_conflict(unsigned attempt)
+{
+	unsigned most = attempt < 8 ? 1u << attempt : 256; /* ms */
+	struct timespec t = {.tv_nsec = (long)randombytes_uniform(most * 1000) * 1000};
+
+	nanosleep(&t, NULL);
+}
+
+int txn_run(struct backend *b, struct keyring *k, const struct apply_options *opt,
+	    const struct txn_job *job, struct apply_result *result)
+{
+	static const struct apply_options none;
+	int r = ERR_CONFLICT;
+
+	for (unsigned i = 0; r == ERR_CONFLICT && i < ATTEMPTS; i++) {
+		struct txn a = {
+			.b = b, .k = k, .opt = opt ? opt : &none, .expected = job->expected};
+
+		if (i)
+			pause_after_conflict(i);
+		result->attempts = i + 1;
+		r = begin(&a);
+		if (r == 0)
+			r = job->fill(&a, job->arg, &result->failed);
+		if (r == 0)
+			r = finish(&a);
+		if (r == 0) {
+			result->floor = floor_of(&a.next);
+			result->time = a.next.time;
+		} else if (r != ERR_UNKNOWN) {
+			delete_strays(&a); /* the ref does not name them, and nobody else does */
+		}
+		txn_fini(&a);
+	}
+	return r;
+}
+
+int apply_genesis(struct backend *b, struct keyring *k, struct apply_result *result)
+{
+	struct txn a = {.b = b, .k = k};
+	struct grant *g = &a.next.grant;
+	const struct keyring_gen *gen;
+	struct timespec now;
+	int r = k->has_root ? keyring_at(k, 1, &gen) : ERR_DENIED;
+
+	*result = (struct apply_result){.attempts = 1};
+	if (r < 0)
+		return r;
+	clock_gettime(CLOCK_REALTIME, &now);
+	a.next.gen = g->gen = 1;
+	a.next.epoch = g->epoch = 1;
+	a.next.time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	memcpy(g->pk, gen->pk, sizeof(g->pk));
+	g->nwriters = 1;
+	g->writers = calloc(1, sizeof(*g->writers));
+	r = g->writers ? 0 : ERR_NOMEM;
+	if (r == 0) {
+		memcpy(g->writers[0].pk, k->root_pk, sizeof(g->writers[0].pk));
+		memcpy(g->writers[0].name, "root", 5);
+		r = grant_sign(k, g);
+	}
+	if (r == 0)
+		r = finish(&a);
+	if (r == 0) {
+		result->floor = floor_of(&a.next);
+		result->time = a.next.time;
+	} else if (r != ERR_UNKNOWN) {
+		delete_strays(&a);
+	}
+	txn_fini(&a);
+	return r == ERR_CONFLICT ? ERR_EXIST : r;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/* When the serving thread looks for the next request instead of sleeping, and for how long. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "clock.h"
+#include "busy_poll.h"
+
+static const struct busy_poll fresh = {.awake = {.fd = -1}};
+
+static void spend(int64_t ns)
+{
+	for (int64_t begin = clock_ns(); clock_ns() - begin < ns;)
+		;
+}
+
+/* A request as from another processor, its answer, and the first look after it. */
+static bool answered(struct busy_poll *l, pid_t reader)
+{
+	spend(20000);
+	busy_poll_arrived(l, reader);
+	return busy_poll_on(l);
+}
+
+/* Known to be alone. */
+static void settle(struct busy_poll *l)
+{
+	for (int i = 0; i < 100 && !answered(l, 7); i++)
+		;
+}
+
+static void test_it_ends_by_itself(void **state)
+{
+	struct busy_poll l = fresh;
+	int64_t begin;
+
+	(void)state;
+	settle(&l);
+	begin = clock_ns();
+	while (busy_poll_on(&l))
+		assert_true(clock_ns() - begin < 1000000000);
+	assert_true(clock_ns() - begin >= 40000);
+	assert_false(busy_poll_on(&l));
+}
+
+static void test_not_for_a_first_request(void **state)
+{
+	struct busy_poll l = fresh;
+
+	(void)state;
+	assert_false(answered(&l, 7));
+}
+
+static void test_not_for_several_readers(void **state)
+{
+	struct busy_poll l = fresh;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		assert_false(answered(&l, 7 + i % 2));
+}
+
+/* They come, but later than it looks. */
+static void test_backs_off(void **state)
+{
+	struct busy_poll l = fresh;
+	int looked = 0;
+
+	(void)state;
+	settle(&l);
+	for (int i = 0; i < 200; i++) {
+		while (busy_poll_on(&l))
+			;
+		looked += answered(&l, 7);
+	}
+	assert_true(looked < 20);
+}
+
+static void test_off(void **state)
+{
+	struct busy_poll l = fresh;
+
+	(void)state;
+	l.off = true;
+	for (int i = 0; i < 1000; i++)
+		assert_false(answered(&l, 7));
+}
+
+/* What keeps processors awake ends with a sleep of a millisecond, and other sleeps are as asked. */
+static void test_sleep(void **state)
+{
+	struct busy_poll l = fresh;
+
+	(void)state;
+	assert_int_equal(busy_poll_sleep(&l, -1), -1);
+	assert_int_equal(busy_poll_sleep(&l, 5000), 5000);
+	l.awake.held = true;
+	assert_int_equal(busy_poll_sleep(&l, -1), AWAKE_HOLD_MS);
+	assert_int_equal(busy_poll_sleep(&l, 5000), AWAKE_HOLD_MS);
+	assert_int_equal(busy_poll_sleep(&l, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_it_ends_by_itself),
+		cmocka_unit_test(test_not_for_a_first_request),
+		cmocka_unit_test(test_not_for_several_readers),
+		cmocka_unit_test(test_backs_off),
+		cmocka_unit_test(test_off),
+		cmocka_unit_test(test_sleep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

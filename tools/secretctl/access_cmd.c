@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * allow and deny: who may read a secret, as a section of the policy.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "name.h"
+#include "ctx.h"
+#include "ui.h"
+
+#define ITEM_SIZE 80
+#define SECTION_SIZE (NAME_SIZE + SCOPE_STR)
+
+/* "uid:1000", "user:alice". */
+static int find_item(const struct call *c, enum flag f, const char *value, char out[ITEM_SIZE])
+{
+	bool user = f == FLAG_UID;
+	bool number = *value && strspn(value, "0123456789") == strlen(value);
+	int n = snprintf(out, ITEM_SIZE, "%s:%s",
+			 number ? (user ? "uid" : "gid") : (user ? "user" : "group"), value);
+
+	if (!*value || n >= ITEM_SIZE)
+		return ui_usage(c, "--%s takes a number or a name", flag_defs[f].name);
+	return 0;
+}
+
+static int say_edit(const struct ctx *s, const struct policy_error *e, const char *item, int r)
+{
+	const char *path = s->paths[PATH_POLICY];
+
+	if (r == ERR_NOENT && item) {
+		ui_error("there is no %.*s %s", (int)strcspn(item, ":"), item,
+			 strchr(item, ':') ? strchr(item, ':') + 1 : "");
+		return STATUS_FAILED;
+	}
+	if (r == ERR_EXIST) {
+		ui_error("%s cannot be taken from the list: a wider item there covers it", item);
+		ui_hint("edit %s by hand", path);
+		return STATUS_FAILED;
+	}
+	if (r == ERR_NOENT) {
+		ui_error("there is no policy at %s", path);
+		ui_hint("make one: secretctl init; or say where it is: --policy");
+		return STATUS_FAILED;
+	}
+	if ((r == ERR_FORMAT || r == ERR_CONFLICT) && e->text[0]) {
+		ui_error("%s:%u: %s", path, e->line, e->text);
+		return STATUS_FAILED;
+	}
+	return errmsg_fail(&(struct errmsg){.doing = "edit the policy", .path = path}, r);
+}
+
+/* What a list does that its verb alone does not tell. */
+static void say_effect(const struct call *c)
+{
+	bool allow = strcmp(c->command->verb, "allow") == 0;
+
+	if (allow && call_has(c, FLAG_REMOVE))
+		printf("an allow list that is empty now keeps everybody out, root too; to be without a\n"
+		       "list, strike its line out by hand\n");
+	else if (allow && !call_has(c, FLAG_EVERYONE))
+		printf("only who is on its allow list may read it now: root and the mount's owner too\n"
+		       "only if they are on it\n");
+}
+
+/* One item: onto the list of the verb or, with --remove, off it. To allow takes off the list of
+ * deny as well, which would beat it. */
+static int edit_item(const struct ctx *s, struct policy_edit *edit, const char *section,
+		     const char *item)
+{
+	const char *verb = s->call->command->verb;
+	bool remove = call_has(s->call, FLAG_REMOVE);
+	const struct policy_error none = {0};
+	int r = policy_edit_list(edit, section, verb, item, !remove);
+
+	if (!r && !remove && strcmp(verb, "allow") == 0)
+		r = policy_edit_list(edit, section, "deny", item, false);
+	return r ? say_edit(s, &none, item, r) : 0;
+}
+
+static int edit_items(const struct ctx *s, struct policy_edit *edit, const char *section)
+{
+	static const enum flag flags[] = {FLAG_UID, FLAG_GID};
+	const struct call *c = s->call;
+	char item[ITEM_SIZE];
+	int status = 0;
+
+	for (size_t f = 0; f < 2; f++) {
+		for (size_t i = 0; !status && i < c->nvalues[flags[f]]; i++) {
+			status = find_item(c, flags[f], c->values[flags[f]][i], item);
+			if (!status)
+				status = edit_item(s, edit, section, item);
+		}
+	}
+	if (!status && call_has(c, FLAG_EVERYONE))
+		status = edit_item(s, edit, section, "*");
+	return status;
+}
+
+static void find_section(const struct scope *s, const char *name, char out[SECTION_SIZE])
+{
+	bool organization = scope_level(s) == SCOPE_ORGANIZATION;
+
+	snprintf(out, SECTION_SIZE, "secret %s%s%s%s%s%s", name,
+		 organization ? " organization" : "", s->project[0] ? " project=" : "", s->project,
+		 s->domain[0] ? " domain=" : "", s->domain);
+}
+
+int access_cmd_run(struct call *c)
+{
+	CTX_CLEANUP struct ctx s = {0};
+	POLICY_EDIT_CLEANUP struct policy_edit *edit = NULL;
+	struct policy_error e = {0};
+	const char *name = c->argv[0];
+	char section[SECTION_SIZE], flags[ERRMSG_FLAGS];
+	struct scope scope;
+	int r, status = ctx_scope(c, &scope);
+
+	if (!status && name_check(name)) {
+		errmsg_fail(&(struct errmsg){.doing = c->command->verb}, ERR_NAME);
+		status = STATUS_USAGE;
+	}
+	if (!status && !call_has(c, FLAG_UID) && !call_has(c, FLAG_GID) &&
+	    !call_has(c, FLAG_EVERYONE))
+		status = ui_usage(c, "whom? give --uid, --gid or --everyone");
+	if (!status)
+		status = ctx_open(c, &s);
+	if (status)
+		return status;
+	r = policy_edit_open(s.paths[PATH_POLICY], &edit, &e);
+	if (r)
+		return say_edit(&s, &e, NULL, r);
+	find_section(&scope, name, section);
+	status = edit_items(&s, edit, section);
+	if (status)
+		return status;
+	r = policy_edit_save(edit, &e);
+	if (r)
+		return say_edit(&s, &e, NULL, r);
+	printf("[%s] in %s\n", section, s.paths[PATH_POLICY]);
+	say_effect(c);
+	if (!scope.project[0] == !scope.domain[0])
+		printf("see who may read it now: secretctl explain %s%s\n", name,
+		       errmsg_flags(&scope, flags));
+	return 0;
+}

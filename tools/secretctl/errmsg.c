@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+#include "errmsg.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "ui.h"
+
+const char *errmsg_flags(const struct scope *s, char out[ERRMSG_FLAGS])
+{
+	snprintf(out, ERRMSG_FLAGS, "%s%s%s%s", s->project[0] ? " -p " : "", s->project,
+		 s->domain[0] ? " -d " : "", s->domain);
+	return out;
+}
+
+static void hint_io(const struct errmsg *w, int error)
+{
+	if (error == EACCES || error == EPERM)
+		ui_hint("%s", geteuid() == 0 ? "see its owner and mode"
+					     : "run it as root, or with paths of your own");
+	else if (error == ENOSPC || error == EDQUOT)
+		ui_hint("make room and run it again: what was there is whole");
+	else if (error == ENOENT && w->path)
+		ui_hint("is the path right? see: secretctl --help");
+}
+
+static void hint(const struct errmsg *w, int r)
+{
+	char flags[ERRMSG_FLAGS] = "";
+
+	if (w->scope)
+		errmsg_flags(w->scope, flags);
+	switch (r) {
+	case ERR_MLOCK:
+		ui_hint("raise the limit of locked memory: ulimit -l 8192, or LimitMEMLOCK=8M");
+		break;
+	case ERR_EXIST:
+		if (w->name)
+			ui_hint("to change it: secretctl update secret %s%s, or give --replace",
+				w->name, flags);
+		break;
+	case ERR_CONFLICT:
+		ui_hint("run it again");
+		break;
+	case ERR_AUTH:
+		ui_hint("the store was altered, or belongs to another root key; see: secretctl check");
+		break;
+	case ERR_GENERATION:
+		ui_hint("mint the bundle again: secretctl create bundle%s", flags);
+		break;
+	case ERR_STALE:
+		ui_hint("nothing older than this host has accepted is taken, since it could be an attack;");
+		ui_hint("if a backup was put back on purpose: secretctl restore --accept");
+		break;
+	case ERR_NAME:
+		ui_hint("names are letters, digits, '_', '-' and '.' (not first), 253 bytes at most;");
+		ui_hint("up to two groups before it: group/KEY, group/version/KEY");
+		break;
+	case ERR_NOTDIR:
+		ui_hint("one path cannot be a secret and a group; see: secretctl get secret%s",
+			flags);
+		break;
+	case ERR_TOOBIG:
+		ui_hint("a value holds 1 MiB at most");
+		break;
+	case ERR_DENIED:
+		ui_hint("a writer lists, sets and deletes in its scope, and reads no value; the root key can");
+		break;
+	case ERR_INCOMPLETE:
+		ui_hint("is the store being copied? see: secretctl check");
+		break;
+	case ERR_UNKNOWN:
+		ui_hint("look before running it again: secretctl get secret%s", flags);
+		break;
+	case ERR_PASSPHRASE:
+		ui_hint("give the passphrase or the recovery code on a terminal");
+		break;
+	case ERR_MODE:
+		ui_hint("only its owner may read it: chmod 0400 %s", w->path ? w->path : "FILE");
+		break;
+	default:
+		break;
+	}
+}
+
+int errmsg_fail(const struct errmsg *w, int r)
+{
+	int error = errno;
+	char scope[SCOPE_STR];
+	char text[600];
+	size_t n = 0;
+
+#define ADD(...)                                                                                   \
+	do {                                                                                       \
+		if (n < sizeof(text))                                                              \
+			n += (size_t)snprintf(text + n, sizeof(text) - n, __VA_ARGS__);            \
+	} while (0)
+	text[0] = 0;
+	if (w->doing)
+		ADD("%s", w->doing);
+	if (w->name)
+		ADD("%s%s", n ? " " : "", w->name);
+	if (w->scope)
+		ADD("%s(%s)", n ? " " : "", scope_str(w->scope, scope));
+	if (w->path)
+		ADD("%s%s", n ? ": " : "", w->path);
+#undef ADD
+	if (r == ERR_IO && error)
+		ui_error("%s: %s", text, strerror(error));
+	else
+		ui_error("%s: %s", text, err_str(r));
+	if (r == ERR_IO)
+		hint_io(w, error);
+	else
+		hint(w, r);
+	return STATUS_FAILED;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * errmsg - the one place where an error of the store becomes words: the thing, the scope, the next
+ * step. Nothing here ever sees a value.
+ */
+#ifndef ERRMSG_H
+#define ERRMSG_H
+
+#include "command.h"
+#include "scope.h"
+
+/* What was being done when the library failed; what is NULL is left out. */
+struct errmsg {
+	const char *doing; /* "create secret" */
+	const char *name;  /* "KEY" */
+	const struct scope *scope;
+	const char *path; /* of a file */
+};
+
+/* Says it and returns STATUS_FAILED. errno counts for ERR_IO, so call it at once. */
+int errmsg_fail(const struct errmsg *w, int r);
+/* The scope as flags: "", " -p P", " -d D", " -p P -d D". */
+#define ERRMSG_FLAGS (2 * SCOPE_PART_MAX + 16)
+const char *errmsg_flags(const struct scope *s, char out[ERRMSG_FLAGS]);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * export: every secret with its history into one encrypted archive.
+ *
+ * The file appears under its name only when it is whole.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "passphrase.h"
+#include "scopes.h"
+#include "ctx.h"
+#include "ui.h"
+#include "value.h"
+
+struct export
+{
+	struct ctx s;
+	struct archive *archive;
+	struct scope_ctx *place;  /* at hand */
+	const struct scope *only; /* NULL: every scope */
+	size_t scopes, secrets, scope_at;
+	/* one of them locks it */
+	const char *recipient;
+	uint8_t pk[ARCHIVE_KEY_SIZE];
+	struct secret *phrase;
+};
+
+static int put(struct export *e, const struct archive_item *item, const char *name)
+{
+	int r = archive_put(e->archive, item);
+
+	if (!r)
+		return 0;
+	return errmsg_fail(&(struct errmsg){.doing = "write the archive", .name = name}, r);
+}
+
+static int put_version(struct export *e, const struct record *rec, const struct version *v)
+{
+	SECRET_CLEANUP struct secret *value = NULL;
+	struct archive_item item = {.what = ARCHIVE_VERSION, .version = *v};
+	int r = value_get(e->s.backend, e->place->ring, v, rec->name, &value);
+
+	if (r)
+		return errmsg_fail(&(struct errmsg){.doing = "read secret",
+						    .name = rec->name,
+						    .scope = &e->place->scope},
+				   r);
+	item.value = value;
+	return put(e, &item, rec->name);
+}
+
+static int put_record(void *arg, const struct record *rec)
+{
+	struct export *e = arg;
+	struct archive_item item = {.what = ARCHIVE_SECRET, .secret = *rec};
+	int status = put(e, &item, rec->name);
+
+	for (unsigned i = 0; !status && i < rec->nversions; i++)
+		status = put_version(e, rec, &rec->versions[i]);
+	e->secrets++;
+	if (e->secrets % 64 == 0)
+		ui_progress("export", e->scope_at, scopes_count(&e->s));
+	return status;
+}
+
+static int export_scope(void *arg, const struct scope *scope)
+{
+	struct export *e = arg;
+	SCOPE_CTX_CLEANUP struct scope_ctx place = {0};
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	struct archive_item item = {.what = ARCHIVE_SCOPE, .scope = *scope};
+	struct errmsg w = {.doing = "read", .scope = scope};
+	int r, status;
+
+	e->scope_at++;
+	if (e->only && !scope_eq(e->only, scope))
+		return 0;
+	status = scope_ctx_open(&e->s, scope, &place);
+	if (status)
+		return status;
+	r = ctx_snapshot(&e->s, &place, &snap);
+	if (r)
+		return r == ERR_NOENT ? 0 : errmsg_fail(&w, r);
+	if (snap->commit.npages == 0)
+		return 0;
+	status = put(e, &item, NULL);
+	e->place = &place;
+	e->scopes++;
+	if (status)
+		return status;
+	r = snapshot_each(e->s.backend, place.ring, snap, put_record, e);
+	return r < 0 ? errmsg_fail(&w, r) : r; /* what put_record said is positive */
+}
+
+static int put_declared(struct export *e)
+{
+	const struct registry *reg = e->s.registry;
+	struct archive_item item = {.what = ARCHIVE_DECLARED};
+	int status = 0;
+
+	for (size_t i = 0; !status && i < reg->nprojects; i++) {
+		item.scope = (struct scope){0};
+		memcpy(item.scope.project, reg->projects[i], sizeof(item.scope.project));
+		status = put(e, &item, NULL);
+	}
+	for (size_t i = 0; !status && i < reg->ndomains; i++) {
+		item.scope = (struct scope){0};
+		memcpy(item.scope.domain, reg->domains[i], sizeof(item.scope.domain));
+		status = put(e, &item, NULL);
+	}
+	return status;
+}
+
+/* What locks it is asked for before the file is begun. */
+static int lock(const struct call *c, struct export *e)
+{
+	e->recipient = call_flag(c, FLAG_RECIPIENT);
+	if (e->recipient && call_has(c, FLAG_PASSPHRASE_FILE))
+		return ui_usage(c, "--recipient or --passphrase-file, not both");
+	return e->recipient ? passphrase_recipient(c, e->recipient, e->pk)
+			    : passphrase_get(c, true, &e->phrase);
+}
+
+static int write_all(struct export *e, int fd)
+{
+	struct errmsg w = {.doing = "write the archive"};
+	int r = archive_create(fd, e->phrase, e->recipient ? e->pk : NULL, &e->archive);
+	int status = r ? errmsg_fail(&w, r) : 0;
+
+	if (!status && !e->only)
+		status = put_declared(e);
+	if (!status)
+		status = scopes_each(&e->s, export_scope, e);
+	ui_progress("", 0, 0);
+	if (status)
+		return status;
+	r = archive_finish(e->archive);
+	return r ? errmsg_fail(&w, r) : 0;
+}
+
+/* A file without a name, which is gone with this process, gets its name. */
+static int give_name(int fd, const char *path, bool replace)
+{
+	char self[32], temp[PATH_MAX];
+	int r;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (!replace)
+		return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+	if (snprintf(temp, sizeof(temp), "%s.%08x", path, randombytes_random()) >=
+	    (int)sizeof(temp)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	r = linkat(AT_FDCWD, self, AT_FDCWD, temp, AT_SYMLINK_FOLLOW);
+	return r ? r : rename(temp, path);
+}
+
+static int write_file(struct call *c, struct export *e, const char *path)
+{
+	bool replace = call_has(c, FLAG_REPLACE);
+	struct errmsg w = {.doing = "write", .path = path};
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd, status;
+
+	if (!dir)
+		return errmsg_fail(&w, ERR_NOMEM);
+	fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	free(dir);
+	if (fd < 0)
+		return errmsg_fail(&w, ERR_IO);
+	status = write_all(e, fd);
+	if (!status && give_name(fd, path, replace))
+		status = errmsg_fail(&w, errno == EEXIST ? ERR_EXIST : ERR_IO);
+	close(fd);
+	return status;
+}
+
+int export_run(struct call *c)
+{
+	struct export e = {0};
+	struct scope scope;
+	const char *path = c->argv[0];
+	bool standard = strcmp(path, "-") == 0;
+	int status = 0;
+
+	if (standard && isatty(STDOUT_FILENO))
+		status = ui_usage(c, "an archive is not for a terminal: give a FILE");
+	if (!status && !standard && !call_has(c, FLAG_REPLACE) && access(path, F_OK) == 0) {
+		ui_error("%s is there already", path);
+		ui_hint("give another name, or --replace");
+		status = STATUS_FAILED;
+	}
+	if (!status)
+		status = ctx_scope(c, &scope);
+	if (!status)
+		status = ctx_root(c, &e.s);
+	if (!status && (call_has(c, FLAG_PROJECT) || call_has(c, FLAG_DOMAIN))) {
+		e.only = &scope;
+		status = scopes_require(&e.s, &scope, false);
+	}
+	if (!status)
+		status = lock(c, &e);
+	if (!status)
+		status = standard ? write_all(&e, STDOUT_FILENO) : write_file(c, &e, path);
+	if (!status)
+		fprintf(standard ? stderr : stdout, "exported %zu secrets of %zu scopes to %s\n",
+			e.secrets, e.scopes, standard ? "standard output" : path);
+	archive_close(e.archive);
+	secret_free(e.phrase);
+	ctx_close(&e.s);
+	return status;
+}

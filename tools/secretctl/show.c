@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * get secret NAME: one secret of one scope.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "list.h"
+#include "name.h"
+#include "scopes.h"
+#include "ctx.h"
+#include "show.h"
+#include "ui.h"
+#include "value.h"
+#include "timefmt.h"
+
+#define NS 1000000000u
+
+int show_format(const struct call *c, bool *json)
+{
+	const char *format = call_flag(c, FLAG_OUTPUT);
+
+	*json = format && strcmp(format, "json") == 0;
+	if (format && !*json && strcmp(format, "table") != 0)
+		return ui_usage(c, "--output is table or json, not %.40s", format);
+	return 0;
+}
+
+void show_writer(const struct commit *c, const struct version *v, char out[SHOW_WRITER])
+{
+	const struct grant_writer *w = grant_find_tag(&c->grant, v->writer);
+
+	if (w && w->name[0])
+		snprintf(out, SHOW_WRITER, "%s", w->name);
+	else
+		sodium_bin2hex(out, SHOW_WRITER, v->writer, sizeof(v->writer));
+}
+
+json_t *show_record(const struct scope *scope, const struct commit *c, const struct record *rec)
+{
+	const struct version *v = &rec->versions[0];
+	json_t *o = json_object();
+	char writer[SHOW_WRITER], env[ENV_NAME_SIZE];
+	const char *e = rec->env;
+
+	if (!*e)
+		e = name_env(rec->name, env) ? NULL : env;
+	show_writer(c, v, writer);
+	json_object_set_new(o, "name", json_string(rec->name));
+	json_put_scope(o, scope);
+	json_object_set_new(o, "type", json_string(record_type_str(rec->type)));
+	json_object_set_new(o, "env", e ? json_string(e) : json_null());
+	json_object_set_new(o, "version", json_integer((json_int_t)v->set_epoch));
+	json_object_set_new(o, "versions_kept", json_integer(rec->nversions));
+	json_object_set_new(o, "size", json_integer(v->len));
+	json_object_set_new(o, "created", json_time(rec->created / NS));
+	json_object_set_new(o, "updated", json_time(v->time / NS));
+	json_object_set_new(o, "expires", json_time(rec->expires));
+	json_object_set_new(o, "writer", json_string(writer));
+	return o;
+}
+
+static void print_record(const struct scope *scope, const struct commit *c,
+			 const struct record *rec)
+{
+	const struct version *v = &rec->versions[0];
+	char text[SCOPE_STR], when[TIMEFMT_SIZE], env[ENV_NAME_SIZE], writer[SHOW_WRITER];
+	const char *e = rec->env;
+
+	if (!*e)
+		e = name_env(rec->name, env) ? "-" : env;
+	show_writer(c, v, writer);
+	printf("name:     %s\n", rec->name);
+	printf("scope:    %s\n", scope_str(scope, text));
+	printf("type:     %s\n", record_type_str(rec->type));
+	printf("env:      %s\n", e);
+	printf("size:     %u bytes\n", v->len);
+	printf("version:  %llu (%u kept)\n", (unsigned long long)v->set_epoch, rec->nversions);
+	printf("created:  %s\n", timefmt_local(rec->created / NS, when));
+	printf("updated:  %s by %s\n", timefmt_local(v->time / NS, when), writer);
+	printf("expires:  %s%s\n", rec->expires ? timefmt_local(rec->expires, when) : "never",
+	       rec->expires && rec->expires <= timefmt_now() ? " (expired)" : "");
+}
+
+static int reveal(const struct secret *value)
+{
+	int r = ui_write(STDOUT_FILENO, value->data, value->len);
+
+	if (!r && isatty(STDOUT_FILENO) == 1)
+		r = ui_write(STDOUT_FILENO, "\n", 1);
+	if (!r)
+		return 0;
+	ui_error("standard output cannot be written");
+	return STATUS_FAILED;
+}
+
+static int show_one(struct ctx *s, struct scope_ctx *p, const char *name, bool json, bool revealed)
+{
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	SECRET_CLEANUP struct secret *value = NULL;
+	struct errmsg w = {.doing = "reveal secret", .name = name, .scope = &p->scope};
+	struct record rec;
+	json_t *o;
+	int r, status = scopes_find(s, p, name, &snap, &rec);
+
+	if (status)
+		return status;
+	r = revealed ? value_get(s->backend, p->ring, &rec.versions[0], rec.name, &value) : 0;
+	if (r)
+		return errmsg_fail(&w, r);
+	if (!json && revealed)
+		return reveal(value);
+	if (!json) {
+		print_record(&p->scope, &snap->commit, &rec);
+		return 0;
+	}
+	o = show_record(&p->scope, &snap->commit, &rec);
+	if (revealed && json_put_value(o, value)) {
+		json_decref(o);
+		return errmsg_fail(&w, ERR_NOMEM);
+	}
+	return json_print(o);
+}
+
+int show_secret(struct call *c)
+{
+	CTX_CLEANUP struct ctx s = {0};
+	SCOPE_CTX_CLEANUP struct scope_ctx place = {0};
+	const char *name = c->argc ? c->argv[0] : NULL;
+	bool json, revealed = call_has(c, FLAG_REVEAL);
+	struct scope scope;
+	int status = show_format(c, &json);
+
+	if (!name)
+		return status ? status : list_run(c, json);
+	if (!status && (call_has(c, FLAG_ALL) || call_has(c, FLAG_EXPIRING)))
+		status = ui_usage(c, "--all and --expiring are for a list, not for one NAME");
+	if (!status && name_check(name)) {
+		errmsg_fail(&(struct errmsg){.doing = "get secret"}, ERR_NAME);
+		status = STATUS_USAGE;
+	}
+	if (!status)
+		status = ctx_any(c, &s, &scope);
+	if (!status)
+		status = scopes_require(&s, &scope, false);
+	if (!status)
+		status = scope_ctx_open(&s, &scope, &place);
+	return status ? status : show_one(&s, &place, name, json, revealed);
+}
