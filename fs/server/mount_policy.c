@@ -35,7 +35,6 @@ int mount_policy_load(const char *path, const char *mountpoint, uid_t fallback_o
 		      bool may_be_absent, struct mount_policy **out, struct policy_error *e)
 {
 	POLICY_CLEANUP struct policy *p = NULL;
-	const struct policy_mount *m;
 	struct mount_policy *r;
 	struct stat st;
 	int err;
@@ -57,11 +56,7 @@ int mount_policy_load(const char *path, const char *mountpoint, uid_t fallback_o
 		free(r);
 		return ERR_NOMEM;
 	}
-	m = policy_mount_at(p, mountpoint);
-	r->mount = m ? *m : (struct policy_mount){.path = "", .bundle = ""};
-	if (!r->mount.has_owner)
-		r->mount.owner =
-			fallback_owner; /* of directories, and of files if nobody else is named */
+	r->mount = policy_mount_for(p, mountpoint, fallback_owner);
 	r->policy = p;
 	p = NULL;
 	*out = r;
@@ -97,6 +92,4 @@ void mount_policy_access(const struct mount_policy *r, const struct scope *scope
 			 struct policy_access *out)
 {
 	policy_access(r->policy, scope, name, &r->mount, out);
-	if (!out->has_owner)
-		out->owner = r->mount.owner;
 }

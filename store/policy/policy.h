@@ -59,14 +59,26 @@ struct policy_mount {
 const struct policy_mount *policy_mount(const struct policy *p, size_t i);
 const struct policy_mount *policy_mount_at(const struct policy *p, const char *path);
 
+/*
+ * The mount at path as it stands: its section, or, with line 0, what goes without one.  owner is
+ * whose it is unless the policy says: who mounts it.
+ */
+struct policy_mount policy_mount_for(const struct policy *p, const char *path, uid_t owner);
+
+#define POLICY_LAYERS 4 /* sections that can speak for one secret */
+
 /* What stands for one secret of one scope on one mount (m may be NULL).  Borrows from p. */
 struct policy_access {
-	mode_t mode;	/* 0400 unless said */
-	bool has_owner; /* the owner is stated somewhere; else it is 0 */
-	uid_t owner;
+	mode_t mode; /* 0400 unless said */
+	uid_t owner; /* the mount's unless said */
 	gid_t group;
-	const struct policy_list *allow, *deny; /* NULL: not stated */
-	unsigned line;	    /* of the section that allow/deny come from; 0 = none */
+	const struct policy_list *allow; /* of the most specific section that has one, or NULL */
+	struct policy_deny {
+		const struct policy_list *list;
+		unsigned line; /* of its section */
+	} deny[POLICY_LAYERS]; /* of every section that speaks for it: they add up */
+	size_t ndeny;
+	unsigned line;	    /* of allow's section, else of the first deny's; 0 = none */
 	unsigned mode_line; /* of the section or mount that mode comes from; 0 = none */
 };
 void policy_access(const struct policy *p, const struct scope *secret_scope, const char *name,
@@ -114,6 +126,17 @@ WUR int policy_edit_remove(struct policy_edit *ed, const char *section);
  */
 WUR int policy_edit_list(struct policy_edit *ed, const char *section, const char *key,
 			 const char *item, bool add);
+/*
+ * Let item in to the secret whose section this is ("secret NAME SCOPE"), and nobody else: it is added to the allow list in force, which the section copies from a broader one when it
+ * has none of its own, and is taken off the section's own deny list.  ERR_INVAL: not a secret's
+ * section.  ERR_EXIST: as policy_edit_list, of its deny list.  ERR_DENIED: the deny list of a section,
+ * at *line, keeps all of item out.  ERR_NOENT as policy_edit_list.
+ */
+WUR int policy_edit_allow(struct policy_edit *ed, const char *section, const char *item,
+			  unsigned *line);
+/* Take item off the allow list in force for that secret, likewise; nothing changes without one. */
+WUR int policy_edit_disallow(struct policy_edit *ed, const char *section, const char *item);
+
 const char *policy_edit_text(const struct policy_edit *ed, size_t *len);
 /* ERR_FORMAT, ERR_CONFLICT (the file is not the one that was opened), ERR_IO: nothing is written. ERR_UNKNOWN:
  * it is, but perhaps not durably.  All fill *e. */

@@ -5,7 +5,8 @@
  * Rules:
  * 1. A section decides for the secrets of its own scope, or, as [secret NAME] and [default], for
  *    any; never for another scope's.
- * 2. deny beats allow; where allow stands, nobody else gets in, root included.
+ * 2. deny overrides allow, and the denials of all sections that speak for a secret add up: a more
+ *    specific section never takes one back.  Where allow stands, nobody else gets in, root included.
  * 3. What is not known yet is never taken for permission.
  */
 #include <string.h>
@@ -14,7 +15,7 @@
 
 static const struct policy_list nobody;
 
-/* Takes from s what more specific sections left open. */
+/* Takes from s what more specific sections left open, and its denials in any case. */
 static void take(struct policy_access *a, unsigned *open, const struct policy_section *s)
 {
 	unsigned found;
@@ -30,12 +31,12 @@ static void take(struct policy_access *a, unsigned *open, const struct policy_se
 		a->owner = s->owner;
 	if (found & POLICY_KEY_GROUP)
 		a->group = s->group;
-	if (found & (POLICY_KEY_ALLOW | POLICY_KEY_DENY)) {
+	if (found & POLICY_KEY_ALLOW) {
 		a->allow = s->allow;
-		a->deny = s->deny;
 		a->line = s->line;
-		found |= POLICY_KEY_ALLOW | POLICY_KEY_DENY;
 	}
+	if (s->keys & POLICY_KEY_DENY)
+		a->deny[a->ndeny++] = (struct policy_deny){s->deny, s->line};
 	*open &= ~found;
 }
 
@@ -52,6 +53,16 @@ static void take_mount(struct policy_access *a, unsigned *open, const struct pol
 		a->owner = m->owner;
 		*open &= ~(unsigned)POLICY_KEY_OWNER;
 	}
+}
+
+struct policy_mount policy_mount_for(const struct policy *p, const char *path, uid_t owner)
+{
+	const struct policy_mount *m = policy_mount_at(p, path);
+	struct policy_mount out = m ? *m : (struct policy_mount){.path = "", .bundle = ""};
+
+	if (!out.has_owner)
+		out.owner = owner;
+	return out;
 }
 
 void policy_access(const struct policy *p, const struct scope *secret_scope, const char *name,
@@ -78,7 +89,10 @@ void policy_access(const struct policy *p, const struct scope *secret_scope, con
 	take_mount(&a, &open, m);
 	id = (struct policy_id){.kind = POLICY_DEFAULT, .name = ""};
 	take(&a, &open, policy_find(p, &id));
-	a.has_owner = !(open & POLICY_KEY_OWNER);
+	if (m && (open & POLICY_KEY_OWNER))
+		a.owner = m->owner;
+	if (!a.allow && a.ndeny)
+		a.line = a.deny[0].line;
 	*out = a;
 }
 
@@ -174,19 +188,36 @@ static struct policy_decision by_allow(const struct policy_access *a, const stru
 	return answer(POLICY_DENY, a->line, "not in allow");
 }
 
+/* YES with *line and *how: some section denies. */
+static enum match in_deny(const struct policy_access *a, const struct who *w, unsigned *line,
+			  const char **how)
+{
+	static const char *const words[] = {"denied to all", "denied by uid", "denied by gid"};
+	enum match found = NO;
+
+	for (size_t i = 0; i < a->ndeny; i++) {
+		enum match m = in_list(a->deny[i].list, w, how, words);
+
+		*line = a->deny[i].line;
+		if (m == YES)
+			return YES;
+		if (m == MAYBE)
+			found = MAYBE;
+	}
+	return found;
+}
+
 struct policy_decision policy_decide(const struct policy_access *a, uid_t uid, gid_t gid,
 				     const gid_t *groups, size_t ngroups)
 {
-	static const char *const words[] = {"denied to all", "denied by uid", "denied by gid"};
 	const struct who w = {.uid = uid, .gid = gid, .groups = groups, .ngroups = ngroups};
-	enum match denied = NO;
 	struct policy_decision d;
-	const char *how;
+	const char *how = NULL;
+	unsigned line = 0;
+	enum match denied = in_deny(a, &w, &line, &how);
 
-	if (a->deny)
-		denied = in_list(a->deny, &w, &how, words);
 	if (denied == YES)
-		return answer(POLICY_DENY, a->line, how);
+		return answer(POLICY_DENY, line, how);
 	d = by_allow(a, &w);
 	if (denied == MAYBE && d.answer == POLICY_ALLOW)
 		return answer(POLICY_ASK_GROUPS, a->line, "the groups decide");

@@ -383,7 +383,7 @@ static const struct specific_case {
 	{"", "", "x", "/m", 0004, 11, 20, 18, 10},
 	{"", "", "x", "/o", 0000, 10, 20, 18, 5},
 	{"p", "", "x", "/m", 0040, 11, 20, 5, 20},
-	{"", "d", "x", "/m", 0004, 12, 20, 22, 10},
+	{"", "d", "x", "/m", 0004, 12, 20, 5, 10},
 	{"q", "", "x", "/m", 0004, 11, 20, 5, 10},
 	{"p", "e", "x", NULL, 0000, 10, 20, 5, 5},
 	{"p", "d", "x", "/m", 0044, 13, 21, 25, 25},
@@ -393,7 +393,7 @@ static const struct specific_case {
 	{"p", "d", "K", NULL, 0440, 13, 21, 25, 32},
 	{"q", "d", "k", NULL, 0400, 10, 20, 5, 30},
 	{"", "", "G/L", NULL, 0000, 10, 22, 34, 5},
-	{"", "d", "g/l", NULL, 0000, 12, 22, 36, 5},
+	{"", "d", "g/l", NULL, 0000, 12, 22, 38, 5},
 	{"p", "d", "g/l", NULL, 0044, 13, 22, 38, 25},
 	{"p", "d", "g", NULL, 0044, 13, 21, 25, 25},
 	{"p", "d", "g/l/x", NULL, 0044, 13, 21, 25, 25},
@@ -432,7 +432,7 @@ static void test_no_policy_for_it(void **state)
 	assert_int_equal(a.owner, 0);
 	assert_int_equal(a.group, 0);
 	assert_null(a.allow);
-	assert_null(a.deny);
+	assert_int_equal(a.ndeny, 0);
 	assert_int_equal(a.line, 0);
 	/* A name that can be none is nobody's. */
 	memset(name, 'a', sizeof(name));

@@ -3,6 +3,7 @@
  * allow and deny: who may read a secret, as a section of the policy.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "name.h"
@@ -28,6 +29,15 @@ static int find_item(const struct call *c, enum flag f, const char *value, char 
 static int say_edit(const struct ctx *s, const struct policy_error *e, const char *item, int r)
 {
 	const char *path = s->paths[PATH_POLICY];
+	char text[ERRMSG_POLICY];
+
+	if (r == ERR_DENIED && item) {
+		ui_error(
+			"%s:%u: a deny list of that section keeps %s out, and nothing narrower overrides it",
+			path, e->line, item);
+		ui_hint("nothing was changed; take it off there if it is to be let in");
+		return STATUS_FAILED;
+	}
 
 	if (r == ERR_NOENT && item) {
 		ui_error("there is no %.*s %s", (int)strcspn(item, ":"), item,
@@ -44,11 +54,8 @@ static int say_edit(const struct ctx *s, const struct policy_error *e, const cha
 		ui_hint("make one: secretctl init; or say where it is: --policy");
 		return STATUS_FAILED;
 	}
-	if ((r == ERR_FORMAT || r == ERR_CONFLICT) && e->text[0]) {
-		ui_error("%s:%u: %s", path, e->line, e->text);
-		return STATUS_FAILED;
-	}
-	return errmsg_fail(&(struct errmsg){.doing = "edit the policy", .path = path}, r);
+	ui_error("%s", errmsg_policy(path, e, r, text));
+	return STATUS_FAILED;
 }
 
 /* What a list does that its verb alone does not tell. */
@@ -64,19 +71,21 @@ static void say_effect(const struct call *c)
 		       "only if they are on it\n");
 }
 
-/* One item: onto the list of the verb or, with --remove, off it. To allow takes off the list of
- * deny as well, which would beat it. */
+/* One item: onto the list of the verb or, with --remove, off it. */
 static int edit_item(const struct ctx *s, struct policy_edit *edit, const char *section,
 		     const char *item)
 {
-	const char *verb = s->call->command->verb;
 	bool remove = call_has(s->call, FLAG_REMOVE);
-	const struct policy_error none = {0};
-	int r = policy_edit_list(edit, section, verb, item, !remove);
+	struct policy_error e = {0};
+	int r;
 
-	if (!r && !remove && strcmp(verb, "allow") == 0)
-		r = policy_edit_list(edit, section, "deny", item, false);
-	return r ? say_edit(s, &none, item, r) : 0;
+	if (strcmp(s->call->command->verb, "deny") == 0)
+		r = policy_edit_list(edit, section, "deny", item, !remove);
+	else if (remove)
+		r = policy_edit_disallow(edit, section, item);
+	else
+		r = policy_edit_allow(edit, section, item, &e.line);
+	return r ? say_edit(s, &e, item, r) : 0;
 }
 
 static int edit_items(const struct ctx *s, struct policy_edit *edit, const char *section)
@@ -115,6 +124,9 @@ int access_cmd_run(struct call *c)
 	const char *name = c->argv[0];
 	char section[SECTION_SIZE], flags[ERRMSG_FLAGS];
 	struct scope scope;
+	char *before;
+	size_t len;
+	bool same;
 	int r, status = ctx_scope(c, &scope);
 
 	if (!status && name_check(name)) {
@@ -132,9 +144,17 @@ int access_cmd_run(struct call *c)
 	if (r)
 		return say_edit(&s, &e, NULL, r);
 	find_section(&scope, name, section);
-	status = edit_items(&s, edit, section);
+	before = strdup(policy_edit_text(edit, &len));
+	status = before ? edit_items(&s, edit, section)
+			: errmsg_fail(&(struct errmsg){.doing = "edit the policy"}, ERR_NOMEM);
+	same = !status && strcmp(before, policy_edit_text(edit, &len)) == 0;
+	free(before);
 	if (status)
 		return status;
+	if (same) {
+		printf("it is so already: nothing was changed in %s\n", s.paths[PATH_POLICY]);
+		return 0;
+	}
 	r = policy_edit_save(edit, &e);
 	if (r)
 		return say_edit(&s, &e, NULL, r);

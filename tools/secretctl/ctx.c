@@ -59,6 +59,7 @@ int ctx_load_policy(struct ctx *s)
 {
 	const char *path = s->paths[PATH_POLICY];
 	struct policy_error e = {0};
+	char text[ERRMSG_POLICY];
 	int r;
 
 	policy_free(s->policy);
@@ -66,14 +67,9 @@ int ctx_load_policy(struct ctx *s)
 	r = policy_load(path, &s->policy, &e);
 	if (r == ERR_NOENT)
 		return 0;
-	if (r == ERR_FORMAT) {
-		if (e.line)
-			ui_error("%s:%u: %s", path, e.line, e.text);
-		else
-			ui_error("%s: %s", path, e.text);
-		return STATUS_FAILED;
-	}
-	return r ? errmsg_fail(&(struct errmsg){.doing = "read the policy", .path = path}, r) : 0;
+	if (r)
+		ui_error("%s", errmsg_policy(path, &e, r, text));
+	return r ? STATUS_FAILED : 0;
 }
 
 /* What was declared by hand in the policy stands in the registry after. A library error. */

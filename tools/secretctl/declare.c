@@ -128,7 +128,7 @@ static int strike_from_policy(struct ctx *s, const char *noun, const char *name)
 	const char *path = s->paths[PATH_POLICY];
 	struct policy_edit *edit = NULL;
 	struct policy_error e = {0};
-	char section[SCOPE_PART_MAX + 16];
+	char section[SCOPE_PART_MAX + 16], text[ERRMSG_POLICY];
 	int r = policy_edit_open(path, &edit, &e);
 
 	snprintf(section, sizeof(section), "%s %s", noun, name);
@@ -137,15 +137,13 @@ static int strike_from_policy(struct ctx *s, const char *noun, const char *name)
 	if (!r)
 		r = policy_edit_save(edit, &e);
 	policy_edit_close(edit);
-	if (r == ERR_NOENT)
+	if (r == ERR_NOENT || !r)
 		return 0;
-	if (r == ERR_FORMAT) {
-		ui_error("%s:%u: %s", path, e.line, e.text);
-		ui_hint("is something else in the policy still about %s %s? nothing was done", noun,
-			name);
-		return STATUS_FAILED;
-	}
-	return r ? errmsg_fail(&(struct errmsg){.doing = "edit the policy", .path = path}, r) : 0;
+	ui_error("%s", errmsg_policy(path, &e, r, text));
+	if (r == ERR_FORMAT)
+		ui_hint("is something else in the policy still about %s %s?", noun, name);
+	ui_hint("nothing was done");
+	return STATUS_FAILED;
 }
 
 static int strike(struct call *c, bool project)

@@ -114,7 +114,7 @@ static void check_policy(struct doctor *d)
 	static const struct wanted w = {"policy", 0022, 0644, false, NULL};
 	const char *path = d->s.paths[PATH_POLICY];
 	struct policy_error e = {0};
-	char todo[DOCTOR_COMMAND];
+	char todo[DOCTOR_COMMAND], text[ERRMSG_POLICY];
 	int r;
 
 	if (!check_file(d, &w, path))
@@ -122,8 +122,8 @@ static void check_policy(struct doctor *d)
 	r = policy_load(path, &d->s.policy, &e);
 	if (r) {
 		snprintf(todo, sizeof(todo), "edit line %u of %s", e.line, path);
-		doctor_say(d, w.what, STATE_MEND, e.line ? todo : NULL, "%s:%u: %s", path, e.line,
-			   e.text[0] ? e.text : err_str(r));
+		doctor_say(d, w.what, STATE_MEND, e.line ? todo : NULL, "%s",
+			   errmsg_policy(path, &e, r, text));
 		return;
 	}
 	doctor_say(d, w.what, STATE_OK, NULL, "%s", path);

@@ -16,6 +16,18 @@ const char *errmsg_flags(const struct scope *s, char out[ERRMSG_FLAGS])
 	return out;
 }
 
+const char *errmsg_policy(const char *path, const struct policy_error *e, int r,
+			  char out[ERRMSG_POLICY])
+{
+	const char *text = e->text[0] ? e->text : err_str(r);
+
+	if (e->line)
+		snprintf(out, ERRMSG_POLICY, "%s:%u: %s", path, e->line, text);
+	else
+		snprintf(out, ERRMSG_POLICY, "%s: %s", path, text);
+	return out;
+}
+
 static void hint_io(const struct errmsg *w, int error)
 {
 	if (error == EACCES || error == EPERM)

@@ -7,6 +7,7 @@
 #define ERRMSG_H
 
 #include "command.h"
+#include "policy.h"
 #include "scope.h"
 
 /* What was being done when the library failed; what is NULL is left out. */
@@ -19,6 +20,13 @@ struct errmsg {
 
 /* Says it and returns STATUS_FAILED. errno counts for ERR_IO, so call it at once. */
 int errmsg_fail(const struct errmsg *w, int r);
+/*
+ * What is wrong with the policy at path: "PATH:LINE: REASON", whatever kind of error it is. r counts
+ * where the library gave no reason.
+ */
+#define ERRMSG_POLICY 4400
+const char *errmsg_policy(const char *path, const struct policy_error *e, int r,
+			  char out[ERRMSG_POLICY]);
 /* The scope as flags: "", " -p P", " -d D", " -p P -d D". */
 #define ERRMSG_FLAGS (2 * SCOPE_PART_MAX + 16)
 const char *errmsg_flags(const struct scope *s, char out[ERRMSG_FLAGS]);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bundles.h"
 #include "json.h"
@@ -191,10 +192,10 @@ static struct policy_decision decide(const struct policy *p, const struct explai
 				     const struct policy_mount *m, const struct user *u,
 				     struct policy_access *a)
 {
-	/* the same mount of the other policy */
-	const struct policy_mount *here = m ? policy_mount_at(p, m->path) : NULL;
+	/* as the daemon has it, and of the other policy the same one */
+	const struct policy_mount here = policy_mount_for(p, m ? m->path : "", geteuid());
 
-	policy_access(p, &x->wins->scope, x->wins->rec.name, here, a);
+	policy_access(p, &x->wins->scope, x->wins->rec.name, &here, a);
 	if (!u)
 		return (struct policy_decision){0};
 	return policy_decide(a, u->uid, u->gid, u->groups, (size_t)u->ngroups);
@@ -293,22 +294,25 @@ static void print_readers(const struct policy_access *a)
 		       a->owner && (a->mode & 0400) ? " and the owner" : "",
 		       (a->mode & 0040) ? " and the group" : "",
 		       (a->mode & 0004) ? " and everybody else" : "");
-	printf("%s; for one user: --uid\n", a->deny ? ", if not on the deny list" : "");
+	printf("%s; for one user: --uid\n", a->ndeny ? ", if not on a deny list" : "");
 }
 
 static void print_access(const struct explain *x, const struct policy_mount *m)
 {
 	struct policy_access a;
-	char mode[300], lists[300];
+	char at[300];
 
 	decide(x->s.policy, x, m, NULL, &a);
-	where(x->s.paths[PATH_POLICY], a.mode_line, mode, sizeof(mode));
-	where(x->s.paths[PATH_POLICY], a.line, lists, sizeof(lists));
+	where(x->s.paths[PATH_POLICY], a.mode_line, at, sizeof(at));
 	printf("\nAt %s:\n", m ? m->path : "a mount that the policy does not name");
-	printf("  mode %04o (%s), owner %u, group %u", a.mode, mode, a.owner, a.group);
-	if (a.allow || a.deny)
-		printf(", %s%s%s listed (%s)", a.allow ? "allow" : "",
-		       a.allow && a.deny ? " and " : "", a.deny ? "deny" : "", lists);
+	printf("  mode %04o (%s), owner %u, group %u", a.mode, at, a.owner, a.group);
+	where(x->s.paths[PATH_POLICY], a.line, at, sizeof(at));
+	if (a.allow)
+		printf(", allow listed (%s)", at);
+	for (size_t i = 0; i < a.ndeny; i++) {
+		where(x->s.paths[PATH_POLICY], a.deny[i].line, at, sizeof(at));
+		printf(", deny listed (%s)", at);
+	}
 	printf("\n");
 	for (size_t i = 0; i < x->nusers; i++)
 		print_user(x, m, &x->users[i]);
@@ -413,19 +417,16 @@ static int print_json(const struct explain *x)
 static int load_draft(struct explain *x)
 {
 	struct policy_error e = {0};
+	char text[ERRMSG_POLICY];
 	int r;
 
 	x->draft_path = call_flag(x->s.call, FLAG_DRAFT);
 	if (!x->draft_path)
 		return 0;
 	r = policy_load(x->draft_path, &x->draft, &e);
-	if (r == ERR_FORMAT) {
-		ui_error("%s:%u: %s", x->draft_path, e.line, e.text);
-		return STATUS_FAILED;
-	}
-	return r ? errmsg_fail(&(struct errmsg){.doing = "read the draft", .path = x->draft_path},
-			       r)
-		 : 0;
+	if (r)
+		ui_error("%s", errmsg_policy(x->draft_path, &e, r, text));
+	return r ? STATUS_FAILED : 0;
 }
 
 static int prepare(struct call *c, struct explain *x)

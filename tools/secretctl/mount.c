@@ -130,12 +130,11 @@ static int set_target(struct policy_edit *edit, const char *section, const struc
 
 static int say_not_recorded(const char *file, const struct policy_error *e, int r)
 {
-	if (r == ERR_FORMAT && e->text[0]) {
-		ui_error("%s:%u: %s", file, e->line, e->text);
-		ui_hint("the mount could not be recorded there; mend that first");
-		return STATUS_FAILED;
-	}
-	return errmsg_fail(&(struct errmsg){.doing = "record the mount", .path = file}, r);
+	char text[ERRMSG_POLICY];
+
+	ui_error("%s", errmsg_policy(file, e, r, text));
+	ui_hint("the mount could not be recorded there; fix that first");
+	return STATUS_FAILED;
 }
 
 /* What is to be put back, should the mount fail. */
@@ -200,7 +199,7 @@ static void unrecord(const struct plan *p)
 {
 	POLICY_EDIT_CLEANUP struct policy_edit *edit = NULL;
 	struct policy_error e = {0};
-	char section[PATH_MAX + 16];
+	char section[PATH_MAX + 16], text[ERRMSG_POLICY];
 	int r;
 
 	if (!p->recorded)
@@ -213,7 +212,7 @@ static void unrecord(const struct plan *p)
 	if (!r)
 		r = policy_edit_save(edit, &e);
 	if (r)
-		ui_warn("%s still records %s: %s", p->policy, p->path, err_str(r));
+		ui_warn("%s; it still records %s", errmsg_policy(p->policy, &e, r, text), p->path);
 	else if (p->moved)
 		ui_hint("the policy records it for what it did before");
 }

@@ -35,11 +35,11 @@ size_t scopes_count(const struct ctx *s)
 static int edit_failed(const struct ctx *s, const struct policy_error *e, int r)
 {
 	const char *path = s->paths[PATH_POLICY];
+	char text[ERRMSG_POLICY];
 
-	if (r != ERR_FORMAT || !e->text[0])
-		return errmsg_fail(&(struct errmsg){.doing = "edit the policy", .path = path}, r);
-	ui_error("%s:%u: %s", path, e->line, e->text);
-	ui_hint("mend that line first: it was left as it is");
+	ui_error("%s", errmsg_policy(path, e, r, text));
+	if (e->line)
+		ui_hint("fix that line first: it was left as it is");
 	return STATUS_FAILED;
 }
 

@@ -27,12 +27,10 @@ static int check_name(const struct call *c, const char *name)
 
 static int say_policy(const struct ctx *s, const struct policy_error *e, int r)
 {
-	if (r == ERR_FORMAT && e->text[0]) {
-		ui_warn("%s:%u: %s: the writer is not recorded there", s->paths[PATH_POLICY],
-			e->line, e->text);
-		return 0;
-	}
-	ui_warn("the writer is not recorded in %s: %s", s->paths[PATH_POLICY], err_str(r));
+	char text[ERRMSG_POLICY];
+
+	ui_warn("%s: the writer is not recorded there",
+		errmsg_policy(s->paths[PATH_POLICY], e, r, text));
 	return 0;
 }
 
@@ -276,7 +274,7 @@ int writer_cmd_delete(struct call *c)
 	POLICY_EDIT_CLEANUP struct policy_edit *edit = NULL;
 	struct writers ws = {.s = &s, .name = c->argv[0]};
 	struct policy_error e = {0};
-	char section[SECTION_SIZE];
+	char section[SECTION_SIZE], text[ERRMSG_POLICY];
 	struct scope scope;
 	bool given = call_has(c, FLAG_PROJECT) || call_has(c, FLAG_DOMAIN);
 	int r, status = check_name(c, ws.name);
@@ -302,6 +300,7 @@ int writer_cmd_delete(struct call *c)
 		return STATUS_FAILED;
 	}
 	if (r && r != ERR_NOENT)
-		ui_warn("%s still names it: %s", s.paths[PATH_POLICY], err_str(r));
+		ui_warn("%s; it still names the writer",
+			errmsg_policy(s.paths[PATH_POLICY], &e, r, text));
 	return 0;
 }
