@@ -57,17 +57,18 @@ static bool later(const struct floor *a, const struct floor *b)
 	return a->epoch > b->epoch;
 }
 
+/* A directory a scope: one that may write the floor of one scope need not be able to write another's. */
 static int state_path(const char *state_dir, const struct keyring *k, char **dir, char **file)
 {
 	char store[2 * STORE_ID_SIZE + 1], scope[2 * SCOPE_ID_SIZE + 1];
 
 	sodium_bin2hex(store, sizeof(store), k->store_id, STORE_ID_SIZE);
 	sodium_bin2hex(scope, sizeof(scope), k->scope_id, SCOPE_ID_SIZE);
-	if (asprintf(dir, "%s/%s", state_dir, store) < 0) {
+	if (asprintf(dir, "%s/%s/%s", state_dir, store, scope) < 0) {
 		*dir = *file = NULL;
 		return ERR_NOMEM;
 	}
-	if (asprintf(file, "%s/%s", *dir, scope) < 0) {
+	if (asprintf(file, "%s/floor", *dir) < 0) {
 		free(*dir);
 		*dir = *file = NULL;
 		return ERR_NOMEM;
@@ -203,5 +204,21 @@ int floor_store(const char *state_dir, struct keyring *k, const struct floor *f)
 		r = locked_save(dir, file, k, f);
 	free(dir);
 	free(file);
+	return r;
+}
+
+int floor_prepare(const char *state_dir, const struct keyring *k, char **out)
+{
+	char *dir, *file;
+	int r = state_path(state_dir, k, &dir, &file);
+
+	if (r < 0)
+		return r;
+	free(file);
+	r = paths_mkdir(dir, 0700);
+	if (r == 0)
+		*out = dir;
+	else
+		free(dir);
 	return r;
 }

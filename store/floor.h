@@ -28,12 +28,15 @@ WUR int floor_check(struct backend *b, struct keyring *k, const struct floor *f,
 		    const struct commit *tip);
 
 /*
- * State files: <dir>/<store_id>/<scope_id>, sealed under the scope's K_meta.
+ * State files: <dir>/<store_id>/<scope_id>/floor, sealed under the scope's K_meta; nothing else is in
+ * that directory but what is being written.
  * floor_load yields the later of *f and the state's (grant epoch first, then epoch); a missing file
  * changes nothing.  floor_store takes a floor from floor_of or an apply_result, never lowers what is
  * there, and is durable on return.
  */
 WUR int floor_load(const char *state_dir, struct keyring *k, struct floor *f);
 WUR int floor_store(const char *state_dir, struct keyring *k, const struct floor *f);
+/* Make that directory, for a process that may only write in it; *out: its path, the caller's to free. */
+WUR int floor_prepare(const char *state_dir, const struct keyring *k, char **out);
 
 #endif

@@ -334,14 +334,12 @@ static void check_snapshot(struct backend *b, struct keyring *k, const struct fl
 static void write_state(const struct keyring *k)
 {
 	BLOB_CLEANUP struct blob sealed = hex(json_object_get(store(), "floor"), "sealed");
-	char path[160] = "state/";
+	char path[160], *dir;
 
-	sodium_bin2hex(path + 6, sizeof(path) - 6, k->store_id, STORE_ID_SIZE);
-	assert_int_equal(paths_mkdir(path, 0700), 0);
-	path[6 + 2 * STORE_ID_SIZE] = '/';
-	sodium_bin2hex(path + 7 + 2 * STORE_ID_SIZE, sizeof(path) - 7 - 2 * STORE_ID_SIZE,
-		       k->scope_id, SCOPE_ID_SIZE);
+	assert_int_equal(floor_prepare("state", k, &dir), 0);
+	snprintf(path, sizeof(path), "%s/floor", dir);
 	assert_int_equal(paths_write(path, sealed.data, sealed.len, 0600, false), 0);
+	free(dir);
 }
 
 static void test_store(void **state)

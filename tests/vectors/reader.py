@@ -575,7 +575,7 @@ class Reader:
 def stored_floor(state, scope):
     """The floor that a state directory keeps, or none."""
     try:
-        data = read_file((scope.store_id.hex(), scope.id.hex()), REF_MAX, 'the floor', state)
+        data = read_file((scope.store_id.hex(), scope.id.hex(), 'floor'), REF_MAX, 'the floor', state)
     except Missing:
         return Floor()
     gen, = struct.unpack('<I', data[:4]) if len(data) >= 300 else (0,)
