@@ -26,6 +26,8 @@
 #include "scope.h"
 #include "stats.h"
 
+#define SHM_PAGE                                                                                   \
+	65536u /* a multiple of every page size: slot and status are mapped or locked alone */
 #define SHM_SLOT_SIZE 16384
 #define SHM_INIT_SIZE 512
 #define SHM_RETRIES 32
@@ -68,8 +70,8 @@ struct shm {
 	uint8_t served[HASH_SIZE]; /* what the kernel has been told of (server_digest) */
 	uint8_t told[SCOPE_LEVELS][HASH_SIZE]; /* commits of which watchers have heard everything */
 	char refused[256]; /* why the last server could not start; said already */
-	_Alignas(4096) uint8_t slot[SHM_SLOT_SIZE];
-	_Alignas(4096) struct stats status;
+	_Alignas(SHM_PAGE) uint8_t slot[SHM_SLOT_SIZE];
+	_Alignas(SHM_PAGE) struct stats status;
 	uint32_t handles_high, versions_high; /* rows behind were never used */
 	struct shm_handle handles[SHM_HANDLES];
 	struct shm_version versions[SHM_VERSIONS];

@@ -15,7 +15,7 @@
 #include "shm.h"
 #include "view.h"
 
-_Static_assert(offsetof(struct shm, status) % 4096 == 0, "it is mapped by itself");
+_Static_assert(offsetof(struct shm, status) % SHM_PAGE == 0, "it is mapped by itself");
 
 static struct stats nowhere;
 struct stats *stats_own = &nowhere;

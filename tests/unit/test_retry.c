@@ -16,7 +16,7 @@
 
 static int setup(void **state)
 {
-	*state = aligned_alloc(4096, (sizeof(struct shm) + 4095) & ~(size_t)4095);
+	*state = aligned_alloc(SHM_PAGE, sizeof(struct shm));
 	if (*state)
 		*(struct shm *)*state = (struct shm){0};
 	return *state ? 0 : -1;
