@@ -195,7 +195,7 @@ static bool find_program(struct mount_config *c, int *exe)
 }
 
 /* The user secretfs if there is one, else one that no system hands out. */
-static void find_server_user(const char *name, struct mount_config *c)
+static bool find_server_user(const char *name, struct mount_config *c)
 {
 	/* cppcheck-suppress getpwnamCalled ; there is one thread */
 	const struct passwd *pw = getpwnam(name ? name : "secretfs");
@@ -205,6 +205,12 @@ static void find_server_user(const char *name, struct mount_config *c)
 	if (name && !pw)
 		log_say(LOGGED_WARNING, "there is no user %s: the server runs as number %u", name,
 			SERVER_ID);
+	if (!c->drop || (c->uid && c->gid))
+		return true;
+	log_say(LOGGED_ERROR,
+		"user=%s: the server is not to have root's user or group; name another one, or leave it out",
+		pw ? pw->pw_name : "secretfs");
+	return false;
 }
 
 static bool describe(const struct start *st, struct mount_config *c)
@@ -223,12 +229,13 @@ static bool describe(const struct start *st, struct mount_config *c)
 	c->cache_seconds = st->o.cache_seconds;
 	c->no_linger = st->o.no_linger;
 	c->no_resend = st->o.no_resend;
+	c->sandbox_any = st->o.sandbox_any;
 	c->owner = geteuid();
 	c->drop = c->owner == 0;
-	find_server_user(st->o.user, c);
-	return copy_path(c->mountpoint, st->mountpoint) && copy_path(c->store, st->store) &&
-	       copy_path(c->policy, st->policy) && copy_path(c->state, st->state) &&
-	       copy_path(c->bundle, st->bundle) && copy_path(c->run, st->run);
+	return find_server_user(st->o.user, c) && copy_path(c->mountpoint, st->mountpoint) &&
+	       copy_path(c->store, st->store) && copy_path(c->policy, st->policy) &&
+	       copy_path(c->state, st->state) && copy_path(c->bundle, st->bundle) &&
+	       copy_path(c->run, st->run);
 }
 
 static bool make_channel(struct handover *h, enum handover_fd a, enum handover_fd b)

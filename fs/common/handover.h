@@ -43,7 +43,7 @@ enum handover_fd {
 struct mount_config {
 	uint32_t version, size;
 	bool debug, log_syslog, log_json, log_given, no_state, policy_default, foreground;
-	bool no_linger, no_resend;
+	bool no_linger, no_resend, sandbox_any;
 	bool drop;	  /* the server changes to uid and gid */
 	uid_t uid, owner; /* owner: who started it, the fallback owner of what is shown */
 	gid_t gid;

@@ -39,16 +39,29 @@ static bool write_map(pid_t pid, const char *which, unsigned from, unsigned to)
 	return fd >= 0 && write(fd, line, (size_t)n) == n;
 }
 
+/*
+ * The process that a namespace lives in until it is opened.  It holds nothing, and ends with who made it
+ * however that ends: one that was left would keep the mount's and the bundle's descriptors for good.
+ */
+static _Noreturn void stand(pid_t maker)
+{
+	close_range(0, ~0u, 0);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
+		while (getppid() == maker)
+			pause();
+	_exit(0);
+}
+
 /* A user namespace in which owner is uid, and nobody else is anybody.  -1. */
 static int open_namespace(const struct stat *owner, uid_t uid, gid_t gid)
 {
+	pid_t maker = getpid();
 	char path[64];
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
 	int fd = -1;
 
 	if (pid == 0)
-		for (;;)
-			pause();
+		stand(maker);
 	if (pid < 0)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
@@ -224,32 +237,56 @@ static void allow_store(int ruleset, const struct sandbox *s, const char *const 
 	}
 }
 
-void sandbox_files(const struct sandbox *s, const char *const *scopes, size_t n)
+/* The floors of its own scopes, no other mount's (floor.h). */
+static void allow_state(int ruleset, const struct sandbox *s, const char *store_id,
+			const char *const *scopes, size_t n, uint64_t access)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; s->state && i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", s->state, store_id, scopes[i]);
+		allow(ruleset, path, access);
+	}
+}
+
+/* False, and errno: there is none. */
+static bool confine_files(const struct sandbox *s, const char *store_id, const char *const *scopes,
+			  size_t n)
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
 	struct ruleset r = {.net = abi >= 4 ? 3 : 0, .scoped = abi >= 6 ? 3 : 0};
 	FD_CLEANUP int fd = -1;
 
-	if (abi < 1) {
-		log_say(LOGGED_WARNING,
-			"this kernel has no Landlock: the server is kept from other files by its user alone");
-		return;
-	}
+	if (abi < 1)
+		return false;
 	r.fs = known_fs(abi);
 	fd = (int)syscall(SYS_landlock_create_ruleset, &r, abi < 4 ? 8 : abi < 6 ? 16 : 24, 0);
-	if (fd < 0) {
-		log_say(LOGGED_WARNING, "Landlock: %s", strerror(errno));
-		return;
-	}
+	if (fd < 0)
+		return false;
 	allow_store(fd, s, scopes, n);
-	if (s->state)
-		allow(fd, s->state, CREATES & r.fs);
+	allow_state(fd, s, store_id, scopes, n, CREATES & r.fs);
 	/* Only where its user may not read what else lies there. */
 	if (s->policy_dir)
 		allow(fd, s->policy_dir, READS);
 	allow(fd, "/proc", FS_READ_FILE); /* groups of callers */
-	if (syscall(SYS_landlock_restrict_self, fd, 0) != 0)
-		log_say(LOGGED_WARNING, "Landlock: %s", strerror(errno));
+	return syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+}
+
+int sandbox_files(const struct sandbox *s, const char *store_id, const char *const *scopes,
+		  size_t n)
+{
+	if (confine_files(s, store_id, scopes, n))
+		return 0;
+	if (s->uid)
+		log_say(LOGGED_WARNING,
+			"no Landlock (%s): the server is kept from other files by its user alone",
+			strerror(errno));
+	else
+		log_say(s->any ? LOGGED_WARNING : LOGGED_ERROR,
+			"no Landlock (%s), and no user of its own: nothing keeps the server from other files, the root key among them%s",
+			strerror(errno),
+			s->any ? "" : "; it does not start so, unless told: -o sandbox=any");
+	return s->uid || s->any ? 0 : ERR_IO;
 }
 
 /* ---- system calls ---- */

@@ -16,7 +16,9 @@
 
 #include "access.h"
 #include "awake.h"
+#include "floor.h"
 #include "log.h"
+#include "paths.h"
 #include "sandbox.h"
 #include "secret.h"
 #include "server.h"
@@ -238,6 +240,14 @@ static bool take_last_good(struct serve *st)
 	return st->server.view;
 }
 
+static bool refuse_state(const struct serve *st, int r, int error)
+{
+	return refuse_once(
+		st, LOGGED_ERROR,
+		"%s: %s; what was accepted must be remembered: make it writable, or say -o state=none",
+		st->c->state, r == ERR_IO ? strerror(error) : err_str(r));
+}
+
 static bool load_first_view(struct serve *st)
 {
 	struct server *s = &st->server;
@@ -250,14 +260,7 @@ static bool load_first_view(struct serve *st)
 			stats_store(&e);
 		return take_last_good(st) || refuse_load(st, &e);
 	}
-	if (load_store_floors(s->load, &e) < 0) {
-		log_say(LOGGED_ERROR,
-			"%s: %s; what was accepted must be remembered: make it writable, or say -o state=none",
-			st->c->state,
-			e.error == ERR_IO ? strerror(e.saved_errno) : err_str(e.error));
-		return false;
-	}
-	return true;
+	return load_store_floors(s->load, &e) == 0 || refuse_state(st, e.error, e.saved_errno);
 }
 
 static bool make_tables(struct serve *st)
@@ -417,13 +420,29 @@ static int run_session(struct serve *st)
 
 /* ---- the start ---- */
 
+/* As the user that is to write there: what root made would be root's. */
+static bool make_floors(const struct serve *st)
+{
+	const struct bundle *b = st->server.bundle;
+	char *dir;
+	int r = 0;
+
+	for (size_t i = 0; st->box.state && r == 0 && i < b->n; i++) {
+		r = floor_prepare(st->box.state, b->rings[i], &dir);
+		if (r == 0)
+			free(dir);
+	}
+	return r == 0 || refuse_state(st, r, errno);
+}
+
 /* Unprivileged, and sees of the file system what it reads anyway. */
 static bool confine(struct serve *st)
 {
-	char hex[SCOPE_LEVELS][2 * SCOPE_ID_SIZE + 1];
+	char hex[SCOPE_LEVELS][2 * SCOPE_ID_SIZE + 1], store[2 * STORE_ID_SIZE + 1];
 	const char *scopes[SCOPE_LEVELS];
 	size_t n = st->server.bundle->n;
 
+	sodium_bin2hex(store, sizeof(store), st->server.bundle->rings[0]->store_id, STORE_ID_SIZE);
 	for (size_t i = 0; i < n; i++) {
 		sodium_bin2hex(hex[i], sizeof(hex[i]), st->server.bundle->rings[i]->scope_id,
 			       SCOPE_ID_SIZE);
@@ -433,7 +452,8 @@ static bool confine(struct serve *st)
 		log_say(LOGGED_ERROR, "cannot drop privileges: %s", strerror(errno));
 		return false;
 	}
-	sandbox_files(&st->box, scopes, n);
+	if (!make_floors(st) || sandbox_files(&st->box, store, scopes, n) < 0)
+		return false;
 	if (sandbox_calls() == 0)
 		return true;
 	log_say(LOGGED_ERROR, "seccomp: %s", strerror(errno));
@@ -443,12 +463,18 @@ static bool confine(struct serve *st)
 static bool prepare(struct serve *st)
 {
 	char *dir = strdup(st->c->policy);
+	int r;
 
 	st->null = st->c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
 	st->awake_fd = st->c->no_linger ? -1 : awake_open();
 	if (st->c->log_syslog)
 		log_connect();
+	if (!st->c->no_state && (r = paths_mkdir(st->c->state, 0700)) < 0) {
+		free(dir);
+		return refuse_state(st, r, errno);
+	}
 	st->box = (struct sandbox){
+		.any = st->c->sandbox_any,
 		.uid = st->c->drop ? st->c->uid : 0,
 		.gid = st->c->gid,
 		.store = st->c->store,

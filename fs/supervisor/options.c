@@ -90,6 +90,14 @@ static bool set_resend(struct options *o, const char *name, const char *value)
 	return true;
 }
 
+static bool set_sandbox(struct options *o, const char *name, const char *value)
+{
+	o->sandbox_any = value && strcmp(value, "any") == 0;
+	if (!o->sandbox_any && (!value || strcmp(value, "required") != 0))
+		return wrong("is required or any", name);
+	return true;
+}
+
 /* fstab's own "user" takes no value. */
 static bool set_user(struct options *o, const char *name, const char *value)
 {
@@ -120,6 +128,8 @@ static const struct {
 	 "[=SECONDS]  let the kernel keep values until then after the last open (5)"},
 	{"user", set_user, 0, false,
 	 "=NAME        whose rights the server has, when root mounts (secretfs)"},
+	{"sandbox", set_sandbox, 0, false,
+	 "=required|any  any: start even where nothing keeps the server from other files"},
 	{"allow_other", NULL, FIELD(allow_other), true,
 	 "           let other users in (the default for root)"},
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},
