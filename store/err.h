@@ -28,7 +28,7 @@ enum err {
 	ERR_TOOBIG = -13,     /* over a size limit */
 	ERR_DENIED = -14,     /* the key, file mode or grant does not permit it */
 	ERR_INCOMPLETE = -15, /* the commit names an object that is not (yet) there */
-	ERR_UNKNOWN = -16,    /* written, but whether it survives a power cut is unknown */
+	ERR_UNKNOWN = -16,    /* written perhaps, or not to survive a power cut: look */
 	ERR_TIMEOUT = -17,    /* the backend did not answer within the deadline */
 	ERR_PASSPHRASE = -18, /* no slot opened with what was given */
 	ERR_MODE = -19,	      /* a key file that others may read, or that is not ours */

@@ -197,21 +197,6 @@ static int temp_write(int dir, const char *temp, const void *data, size_t len, m
 	return r;
 }
 
-static int put_in_place(int dir, const char *temp, const char *name, bool excl)
-{
-	int r = renameat2(dir, temp, dir, name, excl ? RENAME_NOREPLACE : 0);
-
-	if (r != 0 && excl && errno == EINVAL) { /* a file system without RENAME_NOREPLACE */
-		r = linkat(dir, temp, dir, name, 0);
-		if (r == 0)
-			io_unlinkat(dir, temp);
-	}
-	if (r == 0)
-		return 0;
-	io_unlinkat(dir, temp);
-	return excl && errno == EEXIST ? ERR_EXIST : ERR_IO;
-}
-
 int paths_write(const char *path, const void *data, size_t len, unsigned mode, bool excl)
 {
 	FD_CLEANUP int dir = -1;
@@ -229,7 +214,7 @@ int paths_write(const char *path, const void *data, size_t len, unsigned mode, b
 	}
 	r = temp_write(dir, temp, data, len, mode);
 	if (!r)
-		r = put_in_place(dir, temp, name, excl);
+		r = io_rename_temp(dir, temp, name, excl);
 	if (r)
 		return r;
 	return fsync(dir) == 0 ? 0 : ERR_UNKNOWN;

@@ -37,7 +37,8 @@ void paths_socket(const char *mountpoint, char out[static PATHS_SOCKET]);
 WUR int paths_mkdir(const char *path, unsigned mode);
 
 /* Write a whole small file atomically: temp, fsync, rename, fsync directory.  excl: ERR_EXIST.
- * ERR_NOENT without its directory; ERR_UNKNOWN when only the directory's fsync failed. */
+ * ERR_NOENT without its directory; ERR_UNKNOWN: it is written but perhaps not durable,
+ * or nobody can tell whether it is. */
 WUR int paths_write(const char *path, const void *data, size_t len, unsigned mode, bool excl);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "txn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,6 +36,9 @@ static int flush(struct txn *a)
 		items[i] = (struct backend_item){p->key, p->sealed.data, p->sealed.len};
 	}
 	r = n ? a->b->ops->put(a->b, items, n) : 0;
+	/* An id is the hash of fresh randomness: what is there is ours, of a call whose reply was lost. */
+	if (r == ERR_EXIST)
+		r = ERR_CONFLICT;
 	free(items);
 	/* Counted even after a failure: some may be there, and all of them are strays then. */
 	for (; a->put < a->n; a->put++)
@@ -69,6 +73,22 @@ static void delete_strays(struct txn *a)
 {
 	for (size_t i = 0; i < a->put; i++)
 		(void)a->b->ops->delete (a->b, a->items[i].key);
+}
+
+/* After ERR_UNKNOWN the ref may name what was put, and then nobody else does: it stays. */
+static int conclude(struct txn *a, int r, struct apply_result *result)
+{
+	int error = errno; /* what went wrong, and not what the clean-up met */
+
+	if (r == 0) {
+		result->floor = floor_of(&a->next);
+		result->time = a->next.time;
+	} else if (r != ERR_UNKNOWN) {
+		delete_strays(a);
+	}
+	txn_fini(a);
+	errno = error;
+	return r;
 }
 
 int txn_retire(struct commit *c, const uint8_t id[static HASH_SIZE])
@@ -151,13 +171,7 @@ int txn_run(struct backend *b, struct keyring *k, const struct apply_options *op
 			r = job->fill(&a, job->arg, &result->failed);
 		if (r == 0)
 			r = finish(&a);
-		if (r == 0) {
-			result->floor = floor_of(&a.next);
-			result->time = a.next.time;
-		} else if (r != ERR_UNKNOWN) {
-			delete_strays(&a); /* the ref does not name them, and nobody else does */
-		}
-		txn_fini(&a);
+		r = conclude(&a, r, result);
 	}
 	return r;
 }
@@ -188,12 +202,6 @@ int apply_genesis(struct backend *b, struct keyring *k, struct apply_result *res
 	}
 	if (r == 0)
 		r = finish(&a);
-	if (r == 0) {
-		result->floor = floor_of(&a.next);
-		result->time = a.next.time;
-	} else if (r != ERR_UNKNOWN) {
-		delete_strays(&a);
-	}
-	txn_fini(&a);
+	r = conclude(&a, r, result);
 	return r == ERR_CONFLICT ? ERR_EXIST : r;
 }

@@ -31,8 +31,10 @@ struct backend_ops {
 	/* All durable on return.  ERR_EXIST if a key is taken.  On error some may be there; they are
 	 * strays. */
 	int (*put)(struct backend *b, const struct backend_item *items, size_t n);
-	/* Replace the value of key if it still equals old (NULL: is absent).  ERR_CONFLICT;
-	 * ERR_UNKNOWN when it is written but perhaps not durable. */
+	/* Replace the value of key if it still equals old (NULL: is absent).  ERR_CONFLICT.
+	 * ERR_UNKNOWN when it is written but perhaps not durable, or when nobody can tell whether it
+	 * is written (a lost reply): what the new value leads to must stay.  Any other error: it is
+	 * not written, nor ever will be by this call. */
 	int (*swap)(struct backend *b, const char *key, const struct blob *old,
 		    const struct blob *new);
 	/* Call fn for every key below prefix ("refs", "objects/<hex>"), no order; stop when it returns

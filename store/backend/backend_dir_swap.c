@@ -113,10 +113,9 @@ static int swap_locked(int refs, const char *name, const struct blob *old, const
 	r = temp_write(refs, temp, new);
 	if (r)
 		return r;
-	if (renameat(refs, temp, refs, name) != 0) {
-		io_unlinkat(refs, temp);
-		return ERR_IO;
-	}
+	r = io_rename_temp(refs, temp, name, false);
+	if (r)
+		return r;
 	return dir_sync(refs) ? ERR_UNKNOWN : 0;
 }
 

@@ -98,13 +98,14 @@ static int replace_file(const char *path, const struct stat *st, const struct po
 		return policy_fail(e, ERR_NOMEM, 0, "out of memory");
 	fd = mkostemp(temp, O_CLOEXEC);
 	r = fd < 0 ? ERR_IO : fill_file(fd, st, t);
-	if (!r && rename(temp, path))
-		r = ERR_IO;
-	if (r) {
+	if (r && fd >= 0)
+		io_unlinkat(AT_FDCWD, temp);
+	if (!r)
+		r = io_rename_temp(AT_FDCWD, temp, path, false);
+	if (r == ERR_UNKNOWN)
+		r = policy_fail(e, r, 0, "whether it is written is unknown: %s", strerror(errno));
+	else if (r)
 		r = fail_errno(e);
-		if (fd >= 0)
-			(void)unlink(temp);
-	}
 	free(temp);
 	return r ? r : sync_directory(path, e);
 }

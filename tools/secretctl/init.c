@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctx.h"
+#include "io.h"
 #include "ui.h"
 
 static int seen_ref(void *arg, const char *key)
@@ -166,9 +167,7 @@ static int rename_durably(const char *from, const char *to)
 	}
 	slash[slash == dir] = 0;
 	/* never over a key that somebody else made meanwhile */
-	r = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) ? ERR_IO : 0;
-	if (r && errno == EEXIST)
-		r = ERR_EXIST;
+	r = io_rename(AT_FDCWD, from, to, true);
 	fd = r ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!r && (fd < 0 || fsync(fd)))
 		r = ERR_IO;
