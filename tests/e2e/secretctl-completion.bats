@@ -85,7 +85,7 @@ bash_at() {
 	printf 'correct horse\n' >"$dir/phrase"
 	chmod 600 "$dir/phrase"
 	secretctl create slot passphrase --passphrase-file "$dir/phrase" >/dev/null
-	secretctl delete slot 1 >/dev/null
+	secretctl delete slot file --yes >/dev/null
 	before=$(find "$dir/etc" "$dir/var" -type f -exec sha256sum {} + | sort)
 	SECONDS=0
 	bash_at get secret '' >"$dir/out"

@@ -204,7 +204,7 @@ other() {
 	[[ $output =~ ([0-9A-Z]{5}-){5,} ]]
 	run -0 secretctl get slot -o json
 	same '["file","recovery","passphrase","recovery"]' "$(jq -c '[.[].type]' <<<"$output")"
-	run -0 secretctl delete slot 1
+	run -0 secretctl delete slot file --yes
 	run -1 secretctl get secret </dev/null
 	[[ $output == *passphrase* ]]
 	same 400 "$(stat -c %a "$SECRETFS_ROOT_KEY")"

@@ -30,7 +30,7 @@ line() {
 # locked: from now on the root key asks for its passphrase
 locked() {
 	secretctl create slot passphrase --passphrase-file "$dir/phrase" >/dev/null
-	secretctl delete slot 1 >/dev/null
+	secretctl delete slot file --yes >/dev/null
 }
 
 # typed LINES COMMAND...: types a line of LINES at each prompt; prints what the terminal showed
@@ -65,7 +65,7 @@ state() { find "$dir/etc" "$SECRETFS_STORE" "$dir"/out* -type f -exec sha256sum 
 		lacks "$output" canary
 	done
 	# the slot of the test above takes the phrase it was given
-	secretctl delete slot 1 >/dev/null
+	secretctl delete slot file --yes >/dev/null
 	# shellcheck disable=SC2046 # words
 	run -0 typed canary-typed get slot
 	lacks "$output" canary

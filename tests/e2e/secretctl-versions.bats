@@ -59,7 +59,7 @@ version() { secretctl get secret "$@" -o json | jq .version; }
 	same '{"a":1}' "$(reveal group/J2 -p p1 -d staging)"
 	secretctl move secret group/J2 J3 -p p1 -d staging >/dev/null
 	run -1 secretctl get secret group/J2 -p p1 -d staging
-	secretctl move secret J3 -p p1 -d staging --to-organization >/dev/null
+	secretctl move secret J3 -p p1 -d staging --to-organization --yes >/dev/null
 	same '{"a":1}' "$(reveal J3)"
 	put K other
 	run -1 secretctl move secret J3 K
@@ -89,7 +89,7 @@ version() { secretctl get secret "$@" -o json | jq .version; }
 		[[ -z $a || $a == value ]]
 		[[ -z $b || $b == value ]]
 		run -0 secretctl check
-		[[ -n $a ]] || secretctl copy secret L -p p1 --to-organization >/dev/null
+		[[ -n $a ]] || secretctl copy secret L -p p1 --to-organization --yes >/dev/null
 		[[ -z $b ]] || secretctl delete secret L -p p1 >/dev/null
 	done
 }

@@ -49,13 +49,22 @@ static void opts_init(struct opts *o, const char *prefix)
 	memset(o, 0, sizeof(*o));
 	memcpy(o->shorts, prefix, 2);
 	for (unsigned f = 0; f < FLAG_GLOBAL_END; f++)
-		opts_add(o, f);
+		if (f != FLAG_VERSION)
+			opts_add(o, f);
 }
 
 static void opts_add_command(struct opts *o, const struct command *cmd)
 {
 	for (const unsigned char *f = cmd->flags; f && *f != FLAG_END; f++)
 		opts_add(o, *f);
+}
+
+static bool opts_takes(const struct command *cmd, enum flag f)
+{
+	for (const unsigned char *i = cmd->flags; i && *i != FLAG_END; i++)
+		if (*i == (unsigned char)f)
+			return true;
+	return false;
 }
 
 static enum flag opts_flag(const struct command *cmd, int val)
@@ -172,18 +181,45 @@ static bool wants_help(int argc, char **argv)
 	return wants(argc, argv, "--help") || wants(argc, argv, "-h");
 }
 
-/* 0 and the row; STATUS_USAGE; -1 when help was printed. */
+/* help [VERB [NOUN]]. -1, or STATUS_USAGE. */
+static int help_about(const char *verb, const char *noun)
+{
+	const struct command *found = NULL;
+
+	if (!verb) {
+		help_all();
+		return -1;
+	}
+	for (const struct command *c = commands; c->verb; c++)
+		if (strcmp(c->verb, verb) == 0 &&
+		    (!found || (c->noun && noun && is_word(noun, c->noun))))
+			found = c;
+	if (!found)
+		return unknown("command", verb, NULL);
+	if (!found->noun)
+		help_command(found);
+	else if (!noun)
+		help_verb(verb);
+	else if (!is_word(noun, found->noun))
+		return unknown("thing", noun, verb);
+	else
+		help_command(found);
+	return -1;
+}
+
+/* 0 and the row; STATUS_USAGE; -1 when help or the version was printed. */
 static int find_command(int argc, char **argv, const struct command **out)
 {
 	const char *verb = find_word(argc, argv, NULL, 0);
 	const char *noun = verb ? find_word(argc, argv, verb, 1) : NULL;
 	bool known = false;
 
+	if ((argc > 1 && strcmp(argv[1], "--version") == 0) ||
+	    (!verb && wants(argc, argv, "--version"))) {
+		printf("secretctl %s\n", SECRETFS_VERSION);
+		return -1;
+	}
 	if (!verb) {
-		if (wants(argc, argv, "--version")) {
-			printf("secretctl %s\n", SECRETFS_VERSION);
-			return -1;
-		}
 		if (wants_help(argc, argv)) {
 			help_all();
 			return -1;
@@ -199,10 +235,8 @@ static int find_command(int argc, char **argv, const struct command **out)
 			return 0;
 		}
 	}
-	if (!known && strcmp(verb, "help") == 0) {
-		help_all();
-		return -1;
-	}
+	if (!known && strcmp(verb, "help") == 0)
+		return help_about(noun, noun ? find_word(argc, argv, verb, 2) : NULL);
 	if (!known)
 		return unknown("command", verb, NULL);
 	if (!noun && wants_help(argc, argv)) {
@@ -235,7 +269,12 @@ static int refused(const struct call *c, int code, const char *arg)
 		size_t n = 0;
 
 		snprintf(word, sizeof(word), "%.*s", (int)strcspn(arg + 2, "="), arg + 2);
-		for (unsigned i = 0; i < FLAG_GLOBAL_END; i++)
+		if (strcmp(word, "version") == 0)
+			return ui_usage(c, "--version stands before the verb, alone%s",
+					opts_takes(c->command, FLAG_AT)
+						? "; an older version is --at VERSION"
+						: "");
+		for (unsigned i = 0; i < FLAG_VERSION; i++)
 			list[n++] = flag_defs[i].name;
 		for (const unsigned char *i = c->command->flags; i && *i != FLAG_END; i++)
 			list[n++] = flag_defs[*i].name;
@@ -329,10 +368,6 @@ int call_parse(int argc, char **argv, struct call *c)
 		c->argv[c->argc++] = argv[optind];
 	if (call_has(c, FLAG_HELP)) {
 		help_command(c->command);
-		return -1;
-	}
-	if (call_has(c, FLAG_VERSION)) {
-		printf("secretctl %s\n", SECRETFS_VERSION);
 		return -1;
 	}
 	return check_operands(c);

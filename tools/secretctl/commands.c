@@ -12,8 +12,11 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_RUN] = {"run", 0, ARG_REQUIRED, "DIR", "where mounts are asked how they are", false},
 	[FLAG_WRITER_BUNDLE] = {"writer-bundle", 0, ARG_REQUIRED, "FILE",
 				"act as the writer of this bundle instead of as the root", false},
+	[FLAG_YES] = {"yes", 0, ARG_NONE, NULL,
+		      "yes to what it would ask: what destroys or widens who can read", false},
 	[FLAG_HELP] = {"help", 'h', ARG_NONE, NULL, "this help", false},
-	[FLAG_VERSION] = {"version", 0, ARG_NONE, NULL, "print the version", false},
+	[FLAG_VERSION] = {"version", 0, ARG_NONE, NULL,
+			  "before the verb: print secretctl's version", false},
 
 	[FLAG_PROJECT] = {"project", 'p', ARG_REQUIRED, "P", "the project; without: any", false},
 	[FLAG_DOMAIN] = {"domain", 'd', ARG_REQUIRED, "D", "the domain; without: any", false},
@@ -38,6 +41,8 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_OUTPUT_MOUNT] = {"output", 'o', ARG_REQUIRED, "FORMAT", "table, json or prometheus",
 			       false},
 	[FLAG_REVEAL] = {"reveal", 0, ARG_NONE, NULL, "print the value", false},
+	[FLAG_AT] = {"at", 0, ARG_REQUIRED, "VERSION", "an older version, as history shows it",
+		     false},
 	[FLAG_OUT] = {"out", 0, ARG_REQUIRED, "FILE", "write the bundle there", false},
 	[FLAG_FOREGROUND] = {"foreground", 'f', ARG_NONE, NULL, "serve in the foreground", false},
 	[FLAG_OWNER] = {"owner", 0, ARG_REQUIRED, "UID",
@@ -51,8 +56,10 @@ const struct flag_def flag_defs[FLAGS] = {
 			   "only what has expired or will within it: 7d, 12h", false},
 	[FLAG_TO] = {"to", 0, ARG_REQUIRED, "VERSION",
 		     "the version, as history shows it; without: the one before", false},
-	[FLAG_TO_PROJECT] = {"to-project", 0, ARG_REQUIRED, "P", "the project it goes to", false},
-	[FLAG_TO_DOMAIN] = {"to-domain", 0, ARG_REQUIRED, "D", "the domain it goes to", false},
+	[FLAG_TO_PROJECT] = {"to-project", 0, ARG_REQUIRED, "P",
+			     "the project it goes to; \"\": to any", false},
+	[FLAG_TO_DOMAIN] = {"to-domain", 0, ARG_REQUIRED, "D",
+			    "the domain it goes to; \"\": to any", false},
 	[FLAG_TO_ORGANIZATION] = {"to-organization", 0, ARG_NONE, NULL,
 				  "it goes to the organization", false},
 	[FLAG_UID] = {"uid", 0, ARG_REQUIRED, "U", "a user, by number or name", true},
@@ -143,14 +150,15 @@ const struct command commands[] = {
 	{"create", "slot", slot_cmd_create, "file|passphrase|recovery", 1, 1,
 	 "add a way into the root key file", LIST(FLAG_LABEL, FLAG_PASSPHRASE_FILE),
 	 "Nothing else changes. To make the file need a passphrase, add that slot and then\n"
-	 "delete the file slot. A recovery code is printed once.\n"},
+	 "delete the file slot. A recovery code is printed once. A slot goes by its label, which\n"
+	 "is its type unless told.\n"},
 	{"create", "identity", identity_create, "FILE", 1, 1,
 	 "make a key pair that archives can be locked to", NULL,
 	 "FILE gets the secret key, mode 0400; the recipient that is printed is for export.\n"},
 
 	{"get", "secret", show_secret, "[NAME]", 0, 1,
 	 "list the secrets of exactly one scope, or show one of them",
-	 LIST(SCOPE, FLAG_ALL, FLAG_EXPIRING, FLAG_OUTPUT, FLAG_REVEAL),
+	 LIST(SCOPE, FLAG_ALL, FLAG_EXPIRING, FLAG_OUTPUT, FLAG_REVEAL, FLAG_AT),
 	 "Without -p and -d: the organization's. No value is shown without --reveal.\n"},
 	{"get", "project", declare_get_project, "", 0, 0, "list the declared projects",
 	 LIST(FLAG_OUTPUT), NULL},
@@ -177,9 +185,9 @@ const struct command commands[] = {
 	{"delete", "secret", secret_cmd_delete, "NAME", 1, 1,
 	 "delete a secret of exactly this scope", LIST(SCOPE, FLAG_WAIT), NULL},
 	{"delete", "project", declare_delete_project, "NAME", 1, 1,
-	 "strike out a project that holds no secrets", NULL, NULL},
+	 "strike out a project that has no secrets and no writers", NULL, NULL},
 	{"delete", "domain", declare_delete_domain, "NAME", 1, 1,
-	 "strike out a domain that holds no secrets", NULL, NULL},
+	 "strike out a domain that has no secrets and no writers", NULL, NULL},
 	{"delete", "writer", writer_cmd_delete, "NAME", 1, 1,
 	 "take a writer's grant away, in one scope or in all", LIST(SCOPE), NULL},
 	{"delete", "bundle", bundle_cmd_delete, "NAME", 1, 1, "delete a bundle of this host", NULL,
@@ -190,13 +198,15 @@ const struct command commands[] = {
 	{"copy", "secret", copy_cmd, "NAME [NEW]", 1, 2,
 	 "copy a secret to another scope, another name, or both",
 	 LIST(SCOPE, FLAG_TO_PROJECT, FLAG_TO_DOMAIN, FLAG_TO_ORGANIZATION, FLAG_REPLACE),
-	 "-p and -d say where it is. Without a --to flag it stays in that scope and takes\n"
-	 "the name NEW. Type, environment name and expiry go along, older versions do not.\n"},
+	 "-p and -d say where it is. What no --to flag names stays: project, domain, name.\n"
+	 "Where others could read it afterwards it asks, or wants --yes. Type, environment\n"
+	 "name and expiry go along, older versions do not.\n"},
 	{"move", "secret", move_cmd, "NAME [NEW]", 1, 2,
 	 "move a secret to another scope, another name, or both",
 	 LIST(SCOPE, FLAG_TO_PROJECT, FLAG_TO_DOMAIN, FLAG_TO_ORGANIZATION, FLAG_REPLACE),
-	 "-p and -d say where it is. Without a --to flag it stays in that scope and takes\n"
-	 "the name NEW. Type, environment name and expiry go along, older versions do not.\n"},
+	 "-p and -d say where it is. What no --to flag names stays: project, domain, name.\n"
+	 "Where others could read it afterwards it asks, or wants --yes. Type, environment\n"
+	 "name and expiry go along, older versions do not.\n"},
 	{"history", "secret", history_run, "NAME", 1, 1, "list the versions that are kept",
 	 LIST(SCOPE, FLAG_OUTPUT),
 	 "The newest ten. A scope counts all its changes with one number, so the versions of a\n"

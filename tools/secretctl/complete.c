@@ -227,7 +227,7 @@ static void offer_flags(const struct complete *x)
 
 	for (unsigned f = 0; f < FLAGS; f++) {
 		if (!takes(x, f) || (x->given[f] && !flag_defs[f].repeat) ||
-		    (!x->command && f >= FLAG_GLOBAL_END))
+		    (!x->command && f >= FLAG_GLOBAL_END) || (x->command && f == FLAG_VERSION))
 			continue;
 		snprintf(word, sizeof(word), "--%s", flag_defs[f].name);
 		offer(x, word, flag_defs[f].about);

@@ -6,10 +6,11 @@
  * interrupts it, the secret is in one of them at least.
  */
 #include <stdio.h>
+#include <string.h>
 
+#include "ctx.h"
 #include "name.h"
 #include "scopes.h"
-#include "ctx.h"
 #include "ui.h"
 #include "value.h"
 
@@ -20,6 +21,7 @@ struct copy_move {
 	bool move, same_scope;
 };
 
+/* What no flag names stays as it is; "" is any. */
 static int find_target(const struct call *c, const struct scope *from, struct scope *to)
 {
 	const char *project = call_flag(c, FLAG_TO_PROJECT);
@@ -28,15 +30,39 @@ static int find_target(const struct call *c, const struct scope *from, struct sc
 
 	if (organization && (project || domain))
 		return ui_usage(c, "--to-organization stands alone");
-	if (!organization && !project && !domain) {
-		*to = *from;
-		return 0;
-	}
-	if ((project && !*project) || (domain && !*domain) || scope_set(to, project, domain))
+	if (!project)
+		project = organization ? "" : from->project;
+	if (!domain)
+		domain = organization ? "" : from->domain;
+	if (scope_set(to, project, domain))
 		return ui_usage(c, "not a valid name of a %s",
-				project && (!*project || scope_set(to, project, NULL)) ? "project"
-										       : "domain");
+				scope_set(to, project, NULL) ? "project" : "domain");
 	return 0;
+}
+
+/* Who reads there could read it before. */
+static bool is_within(const struct scope *to, const struct scope *from)
+{
+	return (!from->project[0] || strcmp(from->project, to->project) == 0) &&
+	       (!from->domain[0] || strcmp(from->domain, to->domain) == 0);
+}
+
+static int agree(const struct call *c, const struct copy_move *t)
+{
+	const struct scope *to = &t->to.scope;
+	char who[SCOPE_STR + 32];
+
+	if (is_within(to, &t->from.scope))
+		return 0;
+	if (scope_level(to) == SCOPE_ORGANIZATION)
+		snprintf(who, sizeof(who), "every project and domain");
+	else if (!to->domain[0])
+		snprintf(who, sizeof(who), "every domain of project %s", to->project);
+	else if (!to->project[0])
+		snprintf(who, sizeof(who), "every project of domain %s", to->domain);
+	else
+		snprintf(who, sizeof(who), "project %s in domain %s", to->project, to->domain);
+	return ui_agree(c, "%s will be able to read %s", who, t->new_name);
 }
 
 static int open_both(struct call *c, struct copy_move *t)
@@ -110,6 +136,9 @@ static int run(struct call *c, struct copy_move *t)
 		ui_error("%s is an image_pull secret: those are the organization's only", rec.name);
 		return STATUS_FAILED;
 	}
+	status = agree(c, t);
+	if (status)
+		return status;
 	r = value_get(t->s.backend, t->from.ring, &rec.versions[0], rec.name, &value);
 	if (r)
 		return errmsg_fail(&(struct errmsg){.doing = "read secret",

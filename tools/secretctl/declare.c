@@ -77,8 +77,7 @@ struct standing {
 	struct ctx *s;
 	const char *name;
 	bool project;
-	size_t found;
-	int r;
+	size_t found, writers;
 };
 
 static int count_record(void *arg, const struct record *rec)
@@ -90,7 +89,25 @@ static int count_record(void *arg, const struct record *rec)
 	return 0;
 }
 
-/* Says how many secrets stand in the scope, if it is one of the name's. */
+/* Writers of a scope that is listed nowhere could go on writing, unseen. */
+static void count_writers(struct standing *st, const struct scope *scope, const struct grant *g)
+{
+	char text[SCOPE_STR], flags[ERRMSG_FLAGS];
+
+	for (size_t i = 0; i < g->nwriters; i++) {
+		const struct grant_writer *w = &g->writers[i];
+
+		if (memcmp(w->pk, st->s->keys->pk, sizeof(w->pk)) == 0)
+			continue; /* the root itself */
+		if (st->writers++ == 0)
+			ui_error("%s %s has writers; nothing was done",
+				 st->project ? "project" : "domain", st->name);
+		ui_hint("%s of (%s): secretctl delete writer %s%s", w->name, scope_str(scope, text),
+			w->name, errmsg_flags(scope, flags));
+	}
+}
+
+/* Says how many secrets stand in the scope, and who may write there, if it is one of the name's. */
 static int count_scope(void *arg, const struct scope *scope)
 {
 	struct standing *st = arg;
@@ -113,6 +130,7 @@ static int count_scope(void *arg, const struct scope *scope)
 		errmsg_fail(&(struct errmsg){.doing = "look into", .scope = scope}, r);
 		return r;
 	}
+	count_writers(st, scope, &snap->commit.grant);
 	if (st->found > before) {
 		if (before == 0)
 			ui_error("%s %s holds secrets; nothing was done",
@@ -164,7 +182,7 @@ static int strike(struct call *c, bool project)
 		ui_hint("see: secretctl get %s", noun);
 		return STATUS_FAILED;
 	}
-	if (scopes_each(&s, count_scope, &st) || st.found)
+	if (scopes_each(&s, count_scope, &st) || st.found || st.writers)
 		return STATUS_FAILED;
 	/* the policy first: what stands there would be mirrored again */
 	status = strike_from_policy(&s, noun, name);

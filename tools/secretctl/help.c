@@ -24,7 +24,7 @@ static void flag_print(const struct flag_def *f)
 static void print_globals(void)
 {
 	printf("\nEverywhere:\n");
-	for (unsigned i = 0; i < FLAG_GLOBAL_END; i++)
+	for (unsigned i = 0; i < FLAG_VERSION; i++)
 		flag_print(&flag_defs[i]);
 }
 
@@ -66,6 +66,7 @@ void help_all(void)
 	for (const struct command *c = commands; c->verb; c++)
 		print_row(c);
 	print_globals();
+	flag_print(&flag_defs[FLAG_VERSION]);
 	print_paths();
 	printf("\n`secretctl VERB NOUN --help` tells more. Exit status: 0 done, 1 failed, 2 usage.\n");
 }

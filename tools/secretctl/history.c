@@ -104,12 +104,22 @@ int history_run(struct call *c)
 	return r ? errmsg_fail(&(struct errmsg){.doing = "history"}, r) : 0;
 }
 
+const struct version *history_find(const struct record *rec, const char *label_text)
+{
+	char text[LABEL];
+
+	for (unsigned i = 0; i < rec->nversions; i++)
+		if (strcmp(label(rec, i, text), label_text) == 0)
+			return &rec->versions[i];
+	return NULL;
+}
+
 /* The version to go back to: --to, else the one before the current. */
 static int choose(const struct call *c, const struct scope *scope, const struct record *rec,
 		  const struct version **out)
 {
 	const char *to = call_flag(c, FLAG_TO);
-	char text[LABEL], flags[ERRMSG_FLAGS];
+	char flags[ERRMSG_FLAGS];
 
 	if (!to && rec->nversions < 2) {
 		ui_error("of secret %s no older version is kept", rec->name);
@@ -121,16 +131,13 @@ static int choose(const struct call *c, const struct scope *scope, const struct 
 	}
 	if (!*to || strspn(to, "0123456789.") != strlen(to))
 		return ui_usage(c, "--to takes a version as history shows it, not %.40s", to);
-	for (unsigned i = 0; i < rec->nversions; i++) {
-		if (strcmp(label(rec, i, text), to) != 0)
-			continue;
-		if (i == 0) {
-			ui_error("version %s is the current one", to);
-			return STATUS_FAILED;
-		}
-		*out = &rec->versions[i];
-		return 0;
+	*out = history_find(rec, to);
+	if (*out == &rec->versions[0]) {
+		ui_error("version %s is the current one", to);
+		return STATUS_FAILED;
 	}
+	if (*out)
+		return 0;
 	ui_error("version %s of secret %s is not kept", to, rec->name);
 	ui_hint("see: secretctl history secret %s%s", rec->name, errmsg_flags(scope, flags));
 	return STATUS_FAILED;

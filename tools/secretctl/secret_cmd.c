@@ -232,7 +232,13 @@ static int change(struct call *c, enum change_op op, struct wait *w)
 	if (op == CHANGE_DELETE) {
 		struct apply_result result;
 		char text[SCOPE_STR];
-		int r = ctx_apply(&s, &place, &ch, 1, &result);
+		int r;
+
+		/* a program that names a secret and its scope is taken at its word, as Flyte's does */
+		if (ui_asks() && ui_agree(c, "secret %s (%s) will be gone, with all its versions",
+					  ch.name, scope_str(&scope, text)))
+			return STATUS_FAILED;
+		r = ctx_apply(&s, &place, &ch, 1, &result);
 
 		if (r)
 			return fail(&s, &place, &ch, r);

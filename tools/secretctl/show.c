@@ -97,15 +97,36 @@ static int reveal(const struct secret *value)
 	return STATUS_FAILED;
 }
 
+/* The record as if that version were its current one. */
+static int take_version(const struct call *c, const struct scope *scope, struct record *rec,
+			const char *at)
+{
+	char flags[ERRMSG_FLAGS];
+	const struct version *v = history_find(rec, at);
+
+	if (!*at || strspn(at, "0123456789.") != strlen(at))
+		return ui_usage(c, "--at takes a version as history shows it");
+	if (v) {
+		rec->versions[0] = *v;
+		return 0;
+	}
+	ui_error("version %s of secret %s is not kept", at, rec->name);
+	ui_hint("see: secretctl history secret %s%s", rec->name, errmsg_flags(scope, flags));
+	return STATUS_FAILED;
+}
+
 static int show_one(struct ctx *s, struct scope_ctx *p, const char *name, bool json, bool revealed)
 {
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
 	SECRET_CLEANUP struct secret *value = NULL;
 	struct errmsg w = {.doing = "reveal secret", .name = name, .scope = &p->scope};
+	const char *at = call_flag(s->call, FLAG_AT);
 	struct record rec;
 	json_t *o;
 	int r, status = scopes_find(s, p, name, &snap, &rec);
 
+	if (!status && at)
+		status = take_version(s->call, &p->scope, &rec, at);
 	if (status)
 		return status;
 	r = revealed ? value_get(s->backend, p->ring, &rec.versions[0], rec.name, &value) : 0;
@@ -134,6 +155,8 @@ int show_secret(struct call *c)
 	struct scope scope;
 	int status = show_format(c, &json);
 
+	if (!status && !name && call_has(c, FLAG_AT))
+		status = ui_usage(c, "--at is for one NAME");
 	if (!name)
 		return status ? status : list_run(c, json);
 	if (!status && (call_has(c, FLAG_ALL) || call_has(c, FLAG_EXPIRING)))

@@ -22,4 +22,7 @@ void show_writer(const struct commit *c, const struct version *v, char out[SHOW_
 /* One record without its value; NULL without memory. */
 json_t *show_record(const struct scope *scope, const struct commit *c, const struct record *rec);
 
+/* history.c: the kept version that history calls so, or NULL. */
+const struct version *history_find(const struct record *rec, const char *label);
+
 #endif

@@ -2,6 +2,7 @@
 #include "ui.h"
 
 #include <bsd/readpassphrase.h>
+#include <ctype.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,6 +95,29 @@ bool ui_yes(const char *fmt, ...)
 	}
 	answer[strcspn(answer, "\r\n")] = 0;
 	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+}
+
+int ui_agree(const struct call *c, const char *fmt, ...)
+{
+	char effect[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(effect, sizeof(effect), fmt, ap);
+	va_end(ap);
+	if (call_has(c, FLAG_YES)) {
+		ui_warn("%s", effect);
+		return 0;
+	}
+	if (!ui_asks()) {
+		ui_error("%s", effect);
+		ui_hint("nothing was done; if that is meant, give --yes");
+		return STATUS_FAILED;
+	}
+	if (ui_yes("%c%s. Go on?", toupper((unsigned char)effect[0]), effect + 1))
+		return 0;
+	ui_error("nothing was done");
+	return STATUS_FAILED;
 }
 
 int ui_prompt(const char *prompt, struct secret **out)

@@ -30,6 +30,13 @@ bool ui_asks(void);
 /* "question [y/N] " on the terminal; false when nobody can be asked. */
 bool ui_yes(const char *fmt, ...) UI_PRINTF(1, 2);
 
+/*
+ * The one gate before what destroys something or widens who can read: says the effect, one sentence
+ * without its full stop, then asks on a terminal, takes --yes for an answer, and refuses without
+ * either. 0, or an exit status.
+ */
+WUR int ui_agree(const struct call *c, const char *fmt, ...) UI_PRINTF(2, 3);
+
 /* One line without echo. ERR_NOENT when there is no terminal or it was ended, ERR_TOOBIG. */
 WUR int ui_prompt(const char *prompt, struct secret **out);
 /* The same, asked twice unless nothing was entered. ERR_CONFLICT when the two differ. */
