@@ -27,6 +27,12 @@ INSTALL    ?= install
 BUILD ?= build
 ifeq ($(SAN),1)
 B := $(BUILD)/san
+else ifeq ($(FUZZ),1)
+B := $(BUILD)/fuzz
+CC := clang
+else ifeq ($(COV),1)
+B := $(BUILD)/cov
+CC := clang
 else
 B := $(BUILD)
 endif
@@ -84,11 +90,11 @@ programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
 # What this compiler and this libc know is asked once and kept.
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-vectors \
-	bench bench-quick lint lint-%,$(goals)),)
+	bench bench-quick fuzz fuzz-long coverage lint lint-%,$(goals)),)
 -include $(B)/probed.mk
 endif
 
-CFLAGS ?= $(if $(filter 1,$(SAN)),-O1,-O2) -g
+CFLAGS ?= $(if $(filter 1,$(SAN) $(FUZZ)),-O1,$(if $(filter 1,$(COV)),-O0,-O2)) -g
 
 warn := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings \
 	-Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -98,10 +104,23 @@ warn := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-str
 ifeq ($(WERROR),1)
 warn += -Werror
 endif
+# Which of them count is what gcc says.
+ifneq ($(filter 1,$(FUZZ) $(COV)),)
+warn := -w -Werror=implicit-function-declaration -Werror=return-type
+endif
 
 harden_ld := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 ifeq ($(SAN),1)
 san := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+probed_fortify :=
+else ifeq ($(FUZZ),1)
+san := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+probed_fortify :=
+else ifeq ($(COV),1)
+# The counters are in a file that each process maps (%c), so that one which is confined, killed or
+# becomes another program has counted as well; processes of one program add up (%m).
+san := -fprofile-instr-generate=$(abspath $(B))/counted/%m%c.profraw -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation=true
 probed_fortify :=
 endif
 
@@ -203,6 +222,19 @@ $(unit_test): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(unit_help) $$(call ro
 .PHONY: unit-tests
 unit-tests: $(unit_test)
 
+# A fuzz target gets libstore and the unit tests' fixture; fuzz_fs_* and fuzz_tools_* that room too.
+fuzz_target := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+fuzz_obj := $(call objects,$(sort $(wildcard tests/fuzz/*.c)))
+fuzz_help := $(call objects,tests/fuzz/fuzz.c) $(unit_help)
+fuzz_libs = $(if $(filter fuzz_fs_%,$(1)),$(B)/libfs.a) \
+	$(if $(filter fuzz_tools_%,$(1)),$(B)/libtools.a)
+$(fuzz_obj): inc := -Itests/fuzz $(inc_unit)
+$(fuzz_target): $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(fuzz_help) $$(call fuzz_libs,$$*) $(lib_store)
+	$(call link,-fsanitize=fuzzer $(libs_unit))
+
+.PHONY: fuzz-targets
+fuzz-targets: $(fuzz_target)
+
 # Tries each flag on an empty program, and keeps what neither fails nor warns.
 $(B)/probed.mk: Makefile
 	$(Q)$(as_owner) mkdir -p $(@D)
@@ -227,7 +259,7 @@ have-build:
 	[ -z "$$missing" ] || { \
 		echo "missing to build:$$missing: run 'make deps' as root, or see the README" >&2; exit 1; }
 
--include $(store_obj:.o=.d) $(fs_obj:.o=.d) $(tools_obj:.o=.d) $(unit_obj:.o=.d)
+-include $(store_obj:.o=.d) $(fs_obj:.o=.d) $(tools_obj:.o=.d) $(unit_obj:.o=.d) $(fuzz_obj:.o=.d)
 
 # --- install ----------------------------------------------------------------
 #
@@ -261,12 +293,15 @@ clean:
 
 # --- dependencies, demo -----------------------------------------------------
 
-.PHONY: deps demo
+.PHONY: deps deps-all demo
 deps:
-	@.ci/deps build check lint
+	@.ci/deps build
+
+deps-all:
+	@.ci/deps build check lint fuzz cov
 
 demo:
-	@.ci/deps build check
+	@.ci/deps build
 	@$(MAKE) --no-print-directory all
 	@B=$(B) tests/demo
 
@@ -275,6 +310,7 @@ demo:
 # T=pattern runs only the tests whose suite/file matches it.
 
 .PHONY: check-long check check-unit check-e2e check-layer check-vectors check-san check-mutants
+.PHONY: fuzz fuzz-long coverage
 check:
 	@.ci/deps build check
 	@$(MAKE) --no-print-directory all unit-tests
@@ -299,6 +335,19 @@ check-san:
 	@B=$(BUILD)/san T='$(T)' \
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 tests/run unit
+
+# Each target for a minute, two at a time; what it finds is kept in $(BUILD)/fuzz.
+FUZZ_SECONDS ?= $(if $(filter fuzz-long,$(MAKECMDGOALS)),3600,60)
+fuzz fuzz-long:
+	@.ci/deps build check fuzz
+	@$(MAKE) --no-print-directory FUZZ=1 fuzz-targets
+	@B=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(T)
+
+# Lines and branches of store/ and fs/ that the unit and the end-to-end tests go through together.
+coverage:
+	@.ci/deps build check cov
+	@$(MAKE) --no-print-directory COV=1 all unit-tests
+	@B=$(BUILD)/cov T='$(T)' tests/coverage
 
 # Ten minutes; a thousand servers killed with FUSE_NOTIFY_RESEND, and a thousand without.
 check-long: all
@@ -386,12 +435,14 @@ lint-man:
 help:
 	@printf '%s\n' \
 	'make              build libstore.a, secretfs and secretctl in $(BUILD)/' \
-	'make deps         install what building, checking and linting need (root)' \
+	'make deps         install what building needs (root); deps-all: checking and linting too' \
 	'make demo         show secretfs at work on a throwaway store (root)' \
 	'make check        all tests; T=pattern for some (root)' \
 	'make check-unit, check-e2e, check-layer, check-vectors   one kind of test' \
 	'make check-san    the unit tests under address and undefined sanitizers' \
 	'make check-mutants   break each promise on purpose: its test must see it' \
+	'make fuzz         each fuzz target for FUZZ_SECONDS=60; fuzz-long: for an hour' \
+	'make coverage     lines and branches of store/ and fs/ that the tests go through (root)' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
 	'make check-long  kill and kill again, for ten minutes (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
