@@ -226,6 +226,24 @@ bool message_send(int channel, const struct message *m, int fd)
 	return sendmsg(channel, &h, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(*m);
 }
 
+/* The first of those that came.  The space that alignment adds to one has room for a second: who sends
+ * two is not to fill our table. */
+static int take_descriptor(const struct cmsghdr *c)
+{
+	int fd, first = -1;
+
+	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= c->cmsg_len; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+		if (first < 0)
+			first = fd;
+		else
+			close(fd);
+	}
+	return handover_keep(first);
+}
+
 bool message_receive(int channel, struct message *m, int *fd)
 {
 	union {
@@ -243,11 +261,7 @@ bool message_receive(int channel, struct message *m, int *fd)
 	ssize_t n = recvmsg(channel, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
 
-	*fd = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-		*fd = handover_keep(*fd);
-	}
+	*fd = c ? take_descriptor(c) : -1;
 	if (n == (ssize_t)sizeof(*m)) {
 		m->text[sizeof(m->text) - 1] = '\0';
 		return true;

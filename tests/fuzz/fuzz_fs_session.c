@@ -81,7 +81,8 @@ static uint64_t take_node(struct dec *in)
 	which &= 0x1f;
 	if (which == 31)
 		return take_u64(in);
-	return view_node(server.view, view_at(server.view, which % view_count(server.view))) ^ alias;
+	return view_node(server.view, view_at(server.view, which % view_count(server.view))) ^
+	       alias;
 }
 
 static void put_name(struct enc *w, struct dec *in)
@@ -151,7 +152,10 @@ static void send_init(int kernel)
 		struct fuse_init_in in;
 	} init = {
 		.h = {.len = sizeof(init), .opcode = FUSE_INIT, .unique = 1},
-		.in = {.major = 7, .minor = 38, .max_readahead = 131072, .flags = UINT32_MAX & ~FUSE_INIT_EXT},
+		.in = {.major = 7,
+		       .minor = 38,
+		       .max_readahead = 131072,
+		       .flags = UINT32_MAX & ~FUSE_INIT_EXT},
 	};
 
 	require(send(kernel, &init, sizeof(init), 0) == sizeof(init));
@@ -275,7 +279,8 @@ static void specimen(void)
 			put_u8(&w, 16);
 			if (s->opcode == FUSE_READ || s->opcode == FUSE_READDIR ||
 			    s->opcode == FUSE_READDIRPLUS) {
-				const struct fuse_read_in r = {.size = 4096, .lock_owner = 1, .fh = i + 1};
+				const struct fuse_read_in r = {
+					.size = 4096, .lock_owner = 1, .fh = i + 1};
 
 				memcpy(arg, &r, sizeof(r));
 			}
@@ -288,8 +293,11 @@ static void specimen(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	const struct reload_options o = {
-		.load = NULL, .policy_path = "policy.ini", .mountpoint = "/m", .renew = nothing, .whole = nothing};
+	const struct reload_options o = {.load = NULL,
+					 .policy_path = "policy.ini",
+					 .mountpoint = "/m",
+					 .renew = nothing,
+					 .whole = nothing};
 	struct reload_options reload = o;
 	struct fixture *f = fuzz_store(true);
 	int helper[2], pair[2], status;
@@ -301,9 +309,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	close(helper[1]); /* nobody hears */
 	to_helper = helper[0];
-	options = (struct session_options){
-		.channel = pair[0], .awake_fd = -1, .no_linger = true, .no_resend = true,
-		.ready = nothing, .heard = go_on};
+	options = (struct session_options){.channel = pair[0],
+					   .awake_fd = -1,
+					   .no_linger = true,
+					   .no_resend = true,
+					   .ready = nothing,
+					   .heard = go_on};
 	fresh_tables();
 	reload.backend = f->b;
 	reload.load = server.load;

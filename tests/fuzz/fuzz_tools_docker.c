@@ -51,6 +51,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	json_init();
 	fuzz_specimen(specimen, sizeof(specimen) - 1);
-	fuzz_specimen("{\"auths\": {\"b.example\": {\"auth\": \"dTpw\"}, \"a.example\": {\"x\": 1}}}", 66);
+	fuzz_specimen(
+		"{\"auths\": {\"b.example\": {\"auth\": \"dTpw\"}, \"a.example\": {\"x\": 1}}}",
+		66);
 	return 0;
 }

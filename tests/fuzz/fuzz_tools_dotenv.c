@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static const char specimen[] = "# of\nA=b\nexport B='c d' # e\nC=\"f\\n\\\"g\ng\"\n\nD= h \n";
+	static const char specimen[] =
+		"# of\nA=b\nexport B='c d' # e\nC=\"f\\n\\\"g\ng\"\n\nD= h \n";
 
 	(void)argc, (void)argv;
 	fuzz_specimen(specimen, sizeof(specimen) - 1);
