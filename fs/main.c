@@ -29,6 +29,8 @@
 #include "mountpoint.h"
 #include "options.h"
 #include "paths.h"
+#include "policy_errmsg.h"
+#include "policy_feed.h"
 #include "mount_policy.h"
 #include "server_main.h"
 #include "shm.h"
@@ -129,25 +131,28 @@ static void open_log(const struct start *st)
 
 /* ---- the bundle: given, or named by the policy ---- */
 
-static bool load_rules(struct start *st)
+/* From here on it is the helper that reads it, and the server that is told. */
+static bool load_rules(struct start *st, struct handover *h)
 {
-	struct policy_error e = {0};
-	int r = mount_policy_load(st->policy, st->mountpoint, geteuid(), st->policy_default,
-				  &st->rules, &e);
+	char text[POLICY_ERRMSG_SIZE];
+	struct policy_area_news news;
+	struct policy_feed feed;
+	struct policy_error e;
+	int r = policy_feed_make(h);
 
 	if (r == 0)
-		return true;
-	if (r == ERR_FORMAT && e.line)
-		log_say(LOGGED_ERROR, "%s:%u: %s", st->policy, e.line, e.text);
-	else if (r == ERR_FORMAT)
-		log_say(LOGGED_ERROR, "%s: %s", st->policy, e.text);
-	else if (r == ERR_NOENT)
-		log_say(LOGGED_ERROR, "%s: no such policy; make one with: secretctl init",
-			st->policy);
-	else
-		log_say(LOGGED_ERROR, "%s: %s", st->policy,
-			r == ERR_IO ? strerror(errno) : err_str(r));
-	return false;
+		r = policy_feed_open(&feed, h, st->policy, st->policy_default, 0);
+	if (r < 0) {
+		log_say(LOGGED_ERROR, "cannot start: %s", strerror(errno));
+		return false;
+	}
+	if ((r = policy_feed_look(&feed, &e)) < 0) {
+		log_say(LOGGED_ERROR, "%s", policy_errmsg(st->policy, r, &e, text));
+		return false;
+	}
+	return (policy_area_load(feed.area, &news) == 0 &&
+		mount_policy_new(news.policy, st->mountpoint, geteuid(), &st->rules) == 0) ||
+	       refuse_memory();
 }
 
 static bool find_bundle(struct start *st)
@@ -285,7 +290,7 @@ static int keep(struct start *st)
 		h.fd[i] = -1;
 	supervisor_block_signals();
 	adopted = service_manager_adopt(&st->manager, st->mountpoint, &h);
-	if ((!adopted && !mountpoint_check(&m)) || !load_rules(st) || !find_bundle(st) ||
+	if ((!adopted && !mountpoint_check(&m)) || !load_rules(st, &h) || !find_bundle(st) ||
 	    !prepare(st, &h, &c))
 		return EXIT_FAILURE;
 	return supervisor_run(&h, c, adopted ? NULL : &m);

@@ -25,18 +25,21 @@
 enum role { ROLE_START, ROLE_SUPERVISOR, ROLE_SERVER, ROLE_HELPER };
 
 enum handover_fd {
-	HANDOVER_EXE,	     /* the program: what is started again is what was started */
-	HANDOVER_CONFIG,     /* struct mount_config, sealed */
-	HANDOVER_SHARED,     /* struct shm: of server and supervisor */
-	HANDOVER_CONTROL,    /* struct control: of supervisor and helper, never the server's */
-	HANDOVER_FUSE,	     /* of the mount */
-	HANDOVER_PRIVATE,    /* mountpoint_mounted.private_fd; never the server's */
-	HANDOVER_BUNDLE,     /* opened by the supervisor, read by the server only */
-	HANDOVER_SUPERVISOR, /* the channel between supervisor and server: the supervisor's end, */
-	HANDOVER_SERVER,     /* and the server's; both live as long as the mount */
-	HANDOVER_EVENTS_OUT, /* the channel from server to helper: the server's end, */
-	HANDOVER_EVENTS_IN,  /* and the helper's */
-	HANDOVER_STATUS,     /* listens for who asks how it is; never the server's */
+	HANDOVER_EXE,	      /* the program: what is started again is what was started */
+	HANDOVER_CONFIG,      /* struct mount_config, sealed */
+	HANDOVER_SHARED,      /* struct shm: of server and supervisor */
+	HANDOVER_CONTROL,     /* struct control: of supervisor and helper, never the server's */
+	HANDOVER_FUSE,	      /* of the mount */
+	HANDOVER_PRIVATE,     /* mountpoint_mounted.private_fd; never the server's */
+	HANDOVER_BUNDLE,      /* opened by the supervisor, read by the server only */
+	HANDOVER_SUPERVISOR,  /* the channel between supervisor and server: the supervisor's end, */
+	HANDOVER_SERVER,      /* and the server's; both live as long as the mount */
+	HANDOVER_EVENTS_OUT,  /* the channel from server to helper: the server's end, */
+	HANDOVER_EVENTS_IN,   /* and the helper's */
+	HANDOVER_STATUS,      /* listens for who asks how it is; never the server's */
+	HANDOVER_POLICY,      /* struct policy_area; never the server's, which gets */
+	HANDOVER_POLICY_READ, /* the same to read only, */
+	HANDOVER_POLICY_WATCH, /* and inotify on the policy's directory, to poll; -1: none */
 	HANDOVER_FDS,
 };
 

@@ -10,14 +10,11 @@
 struct mount_policy;
 
 /*
- * Load path for the mount at mountpoint; fallback_owner owns what the policy gives no owner.
- * may_be_absent: no file is an empty policy.  Errors as policy_load.
+ * For the mount at mountpoint; fallback_owner owns what the policy gives no owner.  Takes p over, also
+ * on failure.  ERR_NOMEM.  Born with one reference.  Thread-safe.
  */
-WUR int mount_policy_load(const char *path, const char *mountpoint, uid_t fallback_owner,
-			  bool may_be_absent, struct mount_policy **out, struct policy_error *e);
-/* False when the file is another one, or has been written to, since it was loaded. */
-bool mount_policy_current(const struct mount_policy *r);
-/* Born with one reference.  Thread-safe. */
+WUR int mount_policy_new(struct policy *p, const char *mountpoint, uid_t fallback_owner,
+			 struct mount_policy **out);
 struct mount_policy *mount_policy_ref(struct mount_policy *r);
 void mount_policy_unref(struct mount_policy *r); /* NULL is fine */
 

@@ -2,33 +2,26 @@
 #include "reload.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "access.h"
 #include "log.h"
+#include "policy_errmsg.h"
 #include "stats.h"
 
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 5000
 
-/* A file made in place is complete when it is closed, one moved in when it arrives. */
-#define POLICY_EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
-
 struct reload {
 	struct reload_options o;
-	char *policy_path, *mountpoint;
-	pthread_t thread;
-	int store_fd;  /* the backend's watch */
-	int policy_fd; /* inotify on the policy's directory; -1: none */
+	int store_fd; /* the backend's watch */
 	int news_fd, kick_fd;
 
 	pthread_mutex_t lock;
@@ -36,17 +29,25 @@ struct reload {
 	/* Loads are numbered.  A load is started, in one step, with the watches emptied: what was
 	 * committed before an empty watch was seen is in the last load started. */
 	uint64_t started, finished, given_up;
-	bool kicked, stop;
+	uint32_t policy_taken, policy_given_up; /* state; look */
+	bool kicked;
 	struct reload_news *first, *last;
 
-	/* The thread's own. */
+	/* What was published last, by either thread. */
+	pthread_mutex_t publishing;
 	struct view *view;
 	struct mount_policy *rules;
-	int store_error, policy_error; /* as last logged; 0 = fine */
+
+	/* The store's thread. */
+	int store_error; /* as last logged; 0 = fine */
 	struct scope store_error_scope;
-	unsigned policy_error_line;
 	bool floors_due, floors_error;
 	int retry_ms; /* 0: nothing to try again */
+
+	/* The policy's. */
+	uint32_t policy_text;
+	int policy_error; /* as last logged; 0 = fine */
+	struct policy_error policy_reason;
 };
 
 /* ---- news ---- */
@@ -119,7 +120,7 @@ static void collect_ownership(struct collecting *c, const struct view *v,
 }
 
 /* Takes both over (either may be NULL), also on failure. */
-static int publish(struct reload *r, struct view *view, struct mount_policy *rules)
+static int publish_locked(struct reload *r, struct view *view, struct mount_policy *rules)
 {
 	struct reload_news *n = calloc(1, sizeof(*n));
 	struct collecting c = {.news = n, .old = r->view, .new = view};
@@ -159,7 +160,17 @@ static int publish(struct reload *r, struct view *view, struct mount_policy *rul
 	return 0;
 }
 
-/* ---- loading ---- */
+static int publish(struct reload *r, struct view *view, struct mount_policy *rules)
+{
+	int err;
+
+	pthread_mutex_lock(&r->publishing);
+	err = publish_locked(r, view, rules);
+	pthread_mutex_unlock(&r->publishing);
+	return err;
+}
+
+/* ---- the store ---- */
 
 static void store_failed(struct reload *r, const struct load_error *e)
 {
@@ -210,50 +221,6 @@ static int load_store(struct reload *r)
 	return err;
 }
 
-static void policy_failed(struct reload *r, int err, const struct policy_error *e)
-{
-	if (r->policy_error == err && r->policy_error_line == e->line)
-		return;
-	r->policy_error = err;
-	r->policy_error_line = e->line;
-	if (err == ERR_IO && r->o.renew) {
-		log_say(LOGGED_INFO, "policy %s: %s here; a new server reads it", r->policy_path,
-			e->text);
-		r->o.renew(r->o.arg);
-		return;
-	}
-	if (err == ERR_FORMAT)
-		log_say(LOGGED_ERROR, "%s:%u: %s; the last good policy goes on", r->policy_path,
-			e->line, e->text);
-	else
-		log_say(LOGGED_ERROR, "%s: %s; the last good policy goes on", r->policy_path,
-			err == ERR_IO ? strerror(errno) : err_str(err));
-}
-
-static int load_rules(struct reload *r)
-{
-	struct policy_error e = {0};
-	struct mount_policy *rules = NULL;
-	int err;
-
-	if (mount_policy_current(r->rules)) {
-		stats_policy(NULL, 0);
-		return 0;
-	}
-	/* A policy that was there and is gone is no empty policy. */
-	err = mount_policy_load(r->policy_path, r->mountpoint, r->o.fallback_owner, false, &rules,
-				&e);
-	if (err < 0) {
-		policy_failed(r, err, &e);
-		stats_policy(e.text, e.line);
-		return err == ERR_IO || err == ERR_NOMEM ? err : 0;
-	}
-	r->policy_error = 0;
-	stats_policy(NULL, 0);
-	log_say(LOGGED_INFO, "policy %s taken up", r->policy_path);
-	return publish(r, NULL, rules);
-}
-
 static void store_floors(struct reload *r)
 {
 	struct load_error e = {0};
@@ -272,7 +239,82 @@ static void store_floors(struct reload *r)
 	r->floors_error = true;
 }
 
-/* ---- the thread ---- */
+/* ---- the policy ---- */
+
+/* A new error is said, whatever line it is of; the same one once. */
+static void policy_failed(struct reload *r, const struct policy_area_news *n)
+{
+	char text[POLICY_ERRMSG_SIZE];
+
+	stats_policy(n->e.text, n->e.line);
+	if (r->policy_error == n->error && r->policy_reason.line == n->e.line &&
+	    strcmp(r->policy_reason.text, n->e.text) == 0)
+		return;
+	r->policy_error = n->error;
+	r->policy_reason = n->e;
+	log_say(LOGGED_ERROR, "%s; the last good policy goes on",
+		policy_errmsg(r->o.policy_path, n->error, &n->e, text));
+}
+
+static int take_rules(struct reload *r, struct policy_area_news *n)
+{
+	struct mount_policy *rules;
+	int err;
+
+	if (n->text_from == r->policy_text) {
+		policy_free(n->policy);
+		return 0;
+	}
+	err = mount_policy_new(n->policy, r->o.mountpoint, r->o.fallback_owner, &rules);
+	if (err == 0)
+		err = publish(r, NULL, rules);
+	if (err < 0)
+		return err;
+	r->policy_text = n->text_from;
+	log_say(LOGGED_INFO, "policy %s taken up", r->o.policy_path);
+	return 0;
+}
+
+static void take_policy(struct reload *r)
+{
+	struct policy_area_news n;
+	int err = policy_area_load(r->o.policy, &n);
+
+	if (err == 0)
+		err = take_rules(r, &n);
+	if (err < 0) {
+		n.e = (struct policy_error){0};
+		n.error = err;
+	}
+	if (n.error) {
+		policy_failed(r, &n);
+	} else {
+		r->policy_error = 0;
+		stats_policy(NULL, 0);
+	}
+	pthread_mutex_lock(&r->lock);
+	r->policy_taken = n.number;
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void *follow_policy(void *arg)
+{
+	struct reload *r = arg;
+
+	for (;;) {
+		uint32_t finished = r->o.policy->finished;
+
+		if (r->o.policy->state != r->policy_taken)
+			take_policy(r);
+		pthread_mutex_lock(&r->lock);
+		pthread_cond_broadcast(&r->done);
+		pthread_mutex_unlock(&r->lock);
+		policy_area_wait(r->o.policy, finished);
+	}
+	return NULL;
+}
+
+/* ---- the store's thread ---- */
 
 static void drain(int fd)
 {
@@ -282,19 +324,14 @@ static void drain(int fd)
 		;
 }
 
-static bool begin_load(struct reload *r)
+static void begin_load(struct reload *r)
 {
-	bool go;
-
 	pthread_mutex_lock(&r->lock);
 	r->started++;
 	r->kicked = false;
 	drain(r->kick_fd);
 	r->o.backend->ops->watch_clear(r->o.backend);
-	drain(r->policy_fd);
-	go = !r->stop;
 	pthread_mutex_unlock(&r->lock);
-	return go;
 }
 
 static void end_load(struct reload *r)
@@ -314,34 +351,32 @@ static int patience(const struct reload *r)
 	return ms;
 }
 
-static void *run(void *arg)
+static void *follow_store(void *arg)
 {
 	struct reload *r = arg;
 
 	for (;;) {
-		struct pollfd p[3] = {
+		struct pollfd p[2] = {
 			{.fd = r->store_fd, .events = POLLIN},
-			{.fd = r->policy_fd, .events = POLLIN},
 			{.fd = r->kick_fd, .events = POLLIN},
 		};
-		int policy, store;
+		int err;
 
-		if (poll(p, 3, patience(r)) < 0 && errno != EINTR)
+		if (poll(p, 2, patience(r)) < 0 && errno != EINTR)
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
-		if (!begin_load(r))
-			return NULL;
-		policy = load_rules(r);
-		store = load_store(r);
+		begin_load(r);
+		err = load_store(r);
 		end_load(r);
 		store_floors(r);
 		malloc_trim(0); /* what building took is not to stay with us */
-		if (policy == 0 && store == 0 && !r->floors_error)
+		if (err == 0 && !r->floors_error)
 			r->retry_ms = 0;
 		else if (!r->retry_ms)
 			r->retry_ms = RETRY_MIN_MS;
 		else if (r->retry_ms < RETRY_MAX_MS)
 			r->retry_ms *= 2;
 	}
+	return NULL;
 }
 
 /* ---- the serving thread's side ---- */
@@ -349,44 +384,60 @@ static void *run(void *arg)
 /* The number of the load that must have ended before an answer is true.  Locked. */
 static uint64_t needed(struct reload *r)
 {
-	struct pollfd p[2] = {
-		{.fd = r->store_fd, .events = POLLIN},
-		{.fd = r->policy_fd, .events = POLLIN},
-	};
+	struct pollfd p = {.fd = r->store_fd, .events = POLLIN};
 
-	return poll(p, 2, 0) > 0 || r->kicked ? r->started + 1 : r->started;
+	return poll(&p, 1, 0) > 0 || r->kicked ? r->started + 1 : r->started;
 }
 
-static void wait_for(struct reload *r, uint64_t number)
+static bool has_store(struct reload *r)
+{
+	uint64_t number = needed(r);
+
+	return number <= r->finished || number <= r->given_up;
+}
+
+static bool has_policy(struct reload *r)
+{
+	uint32_t look = policy_area_needed(r->o.policy, r->o.policy_watch);
+
+	return look ? look <= r->policy_given_up : r->policy_taken == r->o.policy->state;
+}
+
+static void give_up(struct reload *r)
+{
+	if (!has_store(r)) {
+		r->given_up = needed(r);
+		log_say(LOGGED_WARNING,
+			"the store does not answer in time; the last good view goes on");
+	}
+	if (!has_policy(r)) {
+		r->policy_given_up = policy_area_needed(r->o.policy, r->o.policy_watch);
+		log_say(LOGGED_WARNING,
+			"%s: its file system or the user database does not answer in time; the last good policy goes on",
+			r->o.policy_path);
+	}
+}
+
+static void wait_for(struct reload *r)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += RELOAD_WAIT_MS / 1000;
-	until.tv_nsec += (RELOAD_WAIT_MS % 1000) * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
-	while (r->finished < number && !r->stop) {
-		if (pthread_cond_timedwait(&r->done, &r->lock, &until) != ETIMEDOUT)
-			continue;
-		r->given_up = number;
-		log_say(LOGGED_WARNING,
-			"the store does not answer in time; the last good view goes on");
-		return;
-	}
+	while (!has_store(r) || !has_policy(r))
+		if (pthread_cond_timedwait(&r->done, &r->lock, &until) == ETIMEDOUT) {
+			give_up(r);
+			return;
+		}
 }
 
 struct reload_news *reload_settle(struct reload *r)
 {
 	struct reload_news *n;
-	uint64_t number;
 
 	pthread_mutex_lock(&r->lock);
-	number = needed(r);
-	if (number > r->finished && number > r->given_up)
-		wait_for(r, number);
+	if (!has_store(r) || !has_policy(r))
+		wait_for(r);
 	n = r->first;
 	r->first = r->last = NULL;
 	pthread_mutex_unlock(&r->lock);
@@ -398,42 +449,23 @@ int reload_fd(const struct reload *r)
 	return r->news_fd;
 }
 
-static void kick(struct reload *r, bool stop)
+void reload_kick(struct reload *r)
 {
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&r->lock);
 	r->kicked = true;
-	r->stop |= stop;
 	pthread_mutex_unlock(&r->lock);
 	if (write(r->kick_fd, &one, sizeof(one)) < 0)
 		log_say(LOGGED_DEBUG, "eventfd: %s", strerror(errno));
 }
 
-void reload_kick(struct reload *r)
-{
-	kick(r, false);
-}
-
-/* ---- start and stop ---- */
-
-static int watch_policy(const char *path)
-{
-	char *copy = strdup(path);
-	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-
-	if (copy && fd >= 0 && inotify_add_watch(fd, dirname(copy), POLICY_EVENTS) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	free(copy);
-	return fd;
-}
+/* ---- the start ---- */
 
 static void release(struct reload *r)
 {
-	for (size_t i = 0; i < 3; i++) {
-		const int fds[] = {r->policy_fd, r->news_fd, r->kick_fd};
+	for (size_t i = 0; i < 2; i++) {
+		const int fds[] = {r->news_fd, r->kick_fd};
 
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -442,9 +474,8 @@ static void release(struct reload *r)
 	view_unref(r->view);
 	mount_policy_unref(r->rules);
 	pthread_mutex_destroy(&r->lock);
+	pthread_mutex_destroy(&r->publishing);
 	pthread_cond_destroy(&r->done);
-	free(r->policy_path);
-	free(r->mountpoint);
 	free(r);
 }
 
@@ -456,19 +487,15 @@ static int prepare(struct reload *r)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->publishing, NULL);
 	pthread_cond_init(&r->done, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	r->news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	/* What changed since the first load, before there was a watch, is in the first one here. */
 	r->kicked = true;
 	r->kick_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
-	r->policy_fd = watch_policy(r->o.policy_path);
-	r->policy_path = strdup(r->o.policy_path);
-	r->mountpoint = strdup(r->o.mountpoint);
 	if (r->news_fd < 0 || r->kick_fd < 0)
 		return ERR_IO;
-	if (!r->policy_path || !r->mountpoint)
-		return ERR_NOMEM;
 	if ((e = r->o.backend->ops->watch(r->o.backend, &r->store_fd)) < 0)
 		return e;
 	return 0;
@@ -478,30 +505,24 @@ int reload_start(const struct reload_options *o, struct view *view, struct mount
 		 struct reload **out)
 {
 	struct reload *r = calloc(1, sizeof(*r));
+	pthread_t store, policy;
 	int e;
 
 	if (!r)
 		return ERR_NOMEM;
 	r->o = *o;
+	r->policy_taken = o->policy_number;
+	r->policy_text = o->policy_text;
 	r->view = view_ref(view);
 	r->rules = mount_policy_ref(rules);
 	if ((e = prepare(r)) < 0) {
 		release(r);
 		return e;
 	}
-	if (pthread_create(&r->thread, NULL, run, r) != 0) {
-		release(r);
+	/* They end with the process. */
+	if (pthread_create(&store, NULL, follow_store, r) != 0 ||
+	    pthread_create(&policy, NULL, follow_policy, r) != 0)
 		return ERR_NOMEM;
-	}
 	*out = r;
 	return 0;
-}
-
-void reload_stop(struct reload *r)
-{
-	if (!r)
-		return;
-	kick(r, true);
-	pthread_join(r->thread, NULL);
-	release(r);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * reload - follows the store and the policy file: a thread that builds the next view and the next
- * rules, and the barrier by which the serving thread never answers from an older state than what
- * was committed before the request.
+ * reload - follows the store and the policy: a thread for each, which build the next view and the next
+ * rules and do not wait for one another, and the barrier by which the serving thread never answers
+ * from an older state than what was committed before the request.
  *
  * Whatever fails to load changes nothing: the last good view and rules go on, the failure is logged
  * once, and loading is tried again with a growing delay until it succeeds.
@@ -14,19 +14,23 @@
 #include "load.h"
 #include "inval.h"
 #include "mount_policy.h"
+#include "policy_area.h"
 
 struct reload;
 
 struct reload_options {
 	struct backend *backend;
 	struct load *load;
-	const char *policy_path;
+	const char *policy_path; /* to be named */
+	const struct policy_area *policy;
+	int policy_watch;	/* as of policy_area_needed */
+	uint32_t policy_number; /* of the state that is served first, */
+	uint32_t policy_text;	/* and where its text is from */
 	const char *mountpoint;
 	uid_t fallback_owner;
 	unsigned poll_seconds; /* look that often even without an event; 0 = never */
-	/* Called when the policy or the store cannot be read by this process, which is confined: names
-	 * of users are in files that it is kept from, and a directory of the store that was replaced
-	 * is one it was not given.  One that starts anew sees them. */
+	/* Called when the store cannot be read by this process, which is confined: a directory of the
+	 * store that was replaced is one it was not given.  One that starts anew sees it. */
 	void (*renew)(void *arg);
 	/* The store could not be loaded, and can again. */
 	void (*whole)(void *arg);
@@ -45,8 +49,6 @@ struct reload_news { /* in the order they came about; the receiver takes all ove
 /* Borrows what options point to; takes references of the view and rules that are served first. */
 WUR int reload_start(const struct reload_options *o, struct view *view, struct mount_policy *rules,
 		     struct reload **out);
-void reload_stop(struct reload *r); /* NULL is fine */
-
 /* Polls readable when there is news. */
 int reload_fd(const struct reload *r);
 

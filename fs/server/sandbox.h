@@ -16,8 +16,7 @@ struct sandbox {
 	uid_t uid; /* 0: stay who we are */
 	bool any;  /* what there is will do, even if nothing is */
 	gid_t gid;
-	const char *store, *state; /* state NULL: none */
-	const char *policy_dir;
+	const char *store, *state;	     /* state NULL: none */
 	char store_path[64], state_path[64]; /* by what they are opened from now on */
 };
 
@@ -26,8 +25,8 @@ struct sandbox {
 void sandbox_prepare(struct sandbox *s);
 /* No way back, in this order: memory, user, capabilities, privileges, tracing.  ERR_IO. */
 WUR int sandbox_drop(const struct sandbox *s);
-/* The files: refs and the objects of these scopes (hex) to read, their floors to write, the policy's
- * directory and /proc to read.  On a kernel without Landlock a line says so; ERR_IO: and no user of its
+/* The files: refs and the objects of these scopes (hex) to read, their floors to write,
+ * /proc to read.  On a kernel without Landlock a line says so; ERR_IO: and no user of its
  * own keeps it from other files either. */
 WUR int sandbox_files(const struct sandbox *s, const char *store_id, const char *const *scopes,
 		      size_t n);

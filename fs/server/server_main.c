@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <poll.h>
@@ -31,6 +30,8 @@ struct serve {
 	int null; /* -1: in the foreground */
 	struct sandbox box;
 	int awake_fd; /* of awake_open, or -1 */
+	struct policy_area *policy;
+	struct policy_area_news policy_news; /* of what is served first */
 	struct server server;
 };
 
@@ -74,27 +75,20 @@ static bool is_only(const struct serve *st)
 	return !handover_holder(st->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER);
 }
 
+/* The last good one: what is wrong with a newer one has been said. */
 static bool load_rules(struct serve *st)
 {
-	struct policy_error e = {0};
-	int r = mount_policy_load(st->c->policy, st->c->mountpoint, st->c->owner,
-				  st->c->policy_default, &st->server.rules, &e);
+	struct policy_area_news *news = &st->policy_news;
+	int r = policy_area_map(st->h->fd[HANDOVER_POLICY_READ], false, &st->policy);
 
 	if (r == 0)
-		return true;
-	if (is_only(st))
-		stats_policy(e.text, e.line);
-	if (r == ERR_FORMAT && e.line)
-		log_say(LOGGED_ERROR, "%s:%u: %s", st->c->policy, e.line, e.text);
-	else if (r == ERR_FORMAT)
-		log_say(LOGGED_ERROR, "%s: %s", st->c->policy, e.text);
-	else if (r == ERR_NOENT)
-		log_say(LOGGED_ERROR, "%s: no such policy; make one with: secretctl init",
-			st->c->policy);
-	else
-		log_say(LOGGED_ERROR, "%s: %s", st->c->policy,
-			r == ERR_IO ? strerror(errno) : err_str(r));
-	return false;
+		r = policy_area_load(st->policy, news);
+	if (r == 0)
+		r = mount_policy_new(news->policy, st->c->mountpoint, st->c->owner,
+				     &st->server.rules);
+	if (r < 0)
+		log_say(LOGGED_ERROR, "%s: %s", st->c->policy, err_str(r));
+	return r == 0;
 }
 
 /* A server that cannot start is tried again and again: what keeps it from that is said once. */
@@ -341,7 +335,8 @@ static void ready(void *arg)
 
 	stats_serves(st->server.bundle);
 	stats_store(NULL);
-	stats_policy(NULL, 0);
+	if (!st->policy_news.error)
+		stats_policy(NULL, 0);
 	stats_view(st->server.view, true);
 	snprintf(status, sizeof(status), "%u secrets, %s", view_secrets(st->server.view),
 		 scope_str(&st->server.bundle->scope, scope));
@@ -362,6 +357,10 @@ static bool start_threads(struct serve *st)
 		.backend = st->server.backend,
 		.load = st->server.load,
 		.policy_path = st->c->policy,
+		.policy = st->policy,
+		.policy_watch = st->h->fd[HANDOVER_POLICY_WATCH],
+		.policy_number = st->policy_news.number,
+		.policy_text = st->policy_news.text_from,
 		.mountpoint = st->c->mountpoint,
 		.fallback_owner = st->c->owner,
 		.poll_seconds = st->c->poll_seconds,
@@ -462,17 +461,14 @@ static bool confine(struct serve *st)
 
 static bool prepare(struct serve *st)
 {
-	char *dir = strdup(st->c->policy);
 	int r;
 
 	st->null = st->c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
 	st->awake_fd = st->c->no_linger ? -1 : awake_open();
 	if (st->c->log_syslog)
 		log_connect();
-	if (!st->c->no_state && (r = paths_mkdir(st->c->state, 0700)) < 0) {
-		free(dir);
+	if (!st->c->no_state && (r = paths_mkdir(st->c->state, 0700)) < 0)
 		return refuse_state(st, r, errno);
-	}
 	st->box = (struct sandbox){
 		.any = st->c->sandbox_any,
 		.uid = st->c->drop ? st->c->uid : 0,
@@ -481,10 +477,7 @@ static bool prepare(struct serve *st)
 		.state = st->c->no_state ? NULL : st->c->state,
 	};
 	sandbox_prepare(&st->box);
-	/* Beside the policy lies the root key, which is the owner's to read. */
-	if (dir && st->box.uid)
-		st->box.policy_dir = dirname(dir);
-	return dir && stats_attach(st->h->fd[HANDOVER_SHARED]) == 0;
+	return stats_attach(st->h->fd[HANDOVER_SHARED]) == 0;
 }
 
 int server_main(struct handover *h)
@@ -496,7 +489,7 @@ int server_main(struct handover *h)
 		return SERVER_MAIN_REFUSED;
 	/* cppcheck-suppress leakReturnValNotUsed ; it returns no memory */
 	if (prepare(&st) &&		     /* 1. what needs privileges */
-	    load_rules(&st) &&		     /* 2. the policy, with names of users and groups */
+	    load_rules(&st) &&		     /* 2. the policy, as the helper has read it */
 	    open_bundle(&st) &&		     /* 3. keys, from the supervisor's descriptor */
 	    confine(&st) &&		     /* 4. user, capabilities, files, system calls */
 	    check_memlock() &&		     /* 5. values will be locked */

@@ -16,6 +16,7 @@
 #include "fsnotify.h"
 #include "log.h"
 #include "inval.h"
+#include "policy_feed.h"
 
 #define SUPERVISOR_MS 1000 /* for a supervisor that becomes another program to be one again */
 #define SOON_MS 10
@@ -100,18 +101,35 @@ static void *run_errands(void *arg)
 	return NULL;
 }
 
+/* It may have to wait for the policy's file system, or the user database; nothing else does. */
+static void *run_policy(void *arg)
+{
+	policy_feed_run(arg);
+	return NULL;
+}
+
+static bool start_threads(struct errands *er, struct policy_feed *feed)
+{
+	pthread_t thread;
+
+	return policy_feed_open(feed, er->h, er->c->policy, er->c->policy_default,
+				er->c->poll_seconds) == 0 &&
+	       pthread_create(&thread, NULL, run_errands, er) == 0 &&
+	       pthread_create(&thread, NULL, run_policy, feed) == 0;
+}
+
 int helper_run(struct handover *h, const struct mount_config *c)
 {
 	struct errands errands = {h, c};
 	struct child supervisor = {.pidfd = -1};
 	struct control *control;
-	pthread_t thread;
+	struct policy_feed feed;
 	int64_t started;
 	int status;
 
 	if (handover_map_control(h->fd[HANDOVER_CONTROL], &control) < 0 ||
 	    handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER, false) < 0 ||
-	    pthread_create(&thread, NULL, run_errands, &errands) != 0)
+	    !start_threads(&errands, &feed))
 		return EXIT_FAILURE;
 	find_supervisor(&supervisor, h, c, true);
 	for (;;) {

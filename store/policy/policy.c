@@ -18,6 +18,7 @@
 
 struct loader {
 	struct policy *p;
+	const struct policy_accounts *accounts;
 	struct policy_error *e;
 	unsigned line;
 	bool more;
@@ -114,9 +115,19 @@ static int add_section(void *arg, unsigned line, const char *text)
 
 static int fail_value(struct loader *l, int r, const char *key, const char *value, const char *why)
 {
-	/* A user that is not there is an error of the file's. */
-	return policy_fail(l->e, r == ERR_NOENT ? ERR_FORMAT : r, l->line, "%s = %s: %s", key,
-			   value, why);
+	return policy_fail(l->e, r, l->line, "%s = %s: %s", key, value, why);
+}
+
+/* A name that nobody has is an error of the file's. */
+static int fail_entity(struct loader *l, int r, const char *key, const char *item, size_t len,
+		       const char *why)
+{
+	const char *colon = memchr(item, ':', len), *name = colon ? colon + 1 : item;
+
+	if (r == ERR_NOENT)
+		return policy_fail(l->e, ERR_FORMAT, l->line, "%s: %s: %.*s", key, why,
+				   (int)(len - (size_t)(name - item)), name);
+	return policy_fail(l->e, r, l->line, "%s: %.*s: %s", key, (int)len, item, why);
 }
 
 static int set_project(struct loader *l, struct policy_section *s, const char *value)
@@ -155,17 +166,17 @@ static int set_bundle(struct loader *l, struct policy_section *s, const char *va
 static int set_owner(struct loader *l, struct policy_section *s, const char *value)
 {
 	const char *why;
-	int r = policy_entity_parse_id(value, POLICY_UID, &s->owner, &why);
+	int r = policy_entity_parse_id(l->accounts, value, POLICY_UID, &s->owner, &why);
 
-	return r ? fail_value(l, r, "owner", value, why) : 0;
+	return r ? fail_entity(l, r, "owner", value, strlen(value), why) : 0;
 }
 
 static int set_group(struct loader *l, struct policy_section *s, const char *value)
 {
 	const char *why;
-	int r = policy_entity_parse_id(value, POLICY_GID, &s->group, &why);
+	int r = policy_entity_parse_id(l->accounts, value, POLICY_GID, &s->group, &why);
 
-	return r ? fail_value(l, r, "group", value, why) : 0;
+	return r ? fail_entity(l, r, "group", value, strlen(value), why) : 0;
 }
 
 static int set_mode(struct loader *l, struct policy_section *s, const char *value)
@@ -203,10 +214,9 @@ static int add_items(struct loader *l, struct policy_list **list, const char *ke
 	while ((r = policy_entity_next(&p, end, &item, &len)) > 0) {
 		struct policy_entity ent;
 
-		r = policy_entity_parse(item, len, &ent, &why);
+		r = policy_entity_parse(l->accounts, item, len, &ent, &why);
 		if (r)
-			return policy_fail(l->e, r == ERR_NOENT ? ERR_FORMAT : r, l->line,
-					   "%s: %.*s: %s", key, (int)len, item, why);
+			return fail_entity(l, r, key, item, len, why);
 		if (policy_list_add(*list, &ent))
 			return fail_memory(l->e);
 	}
@@ -364,11 +374,12 @@ static int finish(struct policy *p, struct policy_error *e)
 	return 0;
 }
 
-int policy_parse(const char *text, size_t len, struct policy **out, struct policy_error *e)
+int policy_parse_with(const char *text, size_t len, const struct policy_accounts *accounts,
+		      struct policy **out, struct policy_error *e)
 {
 	static const struct policy_ini_events events = {add_section, add_pair};
 	struct policy *p POLICY_CLEANUP = calloc(1, sizeof(*p));
-	struct loader l = {.p = p, .e = e};
+	struct loader l = {.p = p, .accounts = accounts, .e = e};
 	int r;
 
 	if (!p)
@@ -384,6 +395,11 @@ int policy_parse(const char *text, size_t len, struct policy **out, struct polic
 	*out = p;
 	p = NULL;
 	return 0;
+}
+
+int policy_parse(const char *text, size_t len, struct policy **out, struct policy_error *e)
+{
+	return policy_parse_with(text, len, NULL, out, e);
 }
 
 void policy_free(struct policy *p)

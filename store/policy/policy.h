@@ -32,6 +32,22 @@ struct policy_error {
 WUR int policy_load(const char *path, struct policy **out, struct policy_error *e);
 /* The same from memory, for edits not yet saved and for tests. */
 WUR int policy_parse(const char *text, size_t len, struct policy **out, struct policy_error *e);
+
+/* Who has which name.  The system's database is files and services that a confined process does not
+ * reach: it is told by one that does. */
+#define POLICY_ACCOUNT_SIZE 64 /* of a user's or group's name, NUL included */
+struct policy_accounts {
+	/* 0 and *id; ERR_NOENT: nobody has it; ERR_IO: no answer; ERR_NOMEM. */
+	int (*find)(void *arg, bool group, const char *name, uint32_t *id);
+	void *arg;
+};
+/* A find that asks the system; arg is not used. */
+WUR int policy_account_find(void *arg, bool group, const char *name, uint32_t *id);
+/* As policy_parse, with names looked up there. */
+WUR int policy_parse_with(const char *text, size_t len, const struct policy_accounts *accounts,
+			  struct policy **out, struct policy_error *e);
+/* The text of a policy, checked as policy_load does, not parsed.  *text is heap. */
+WUR int policy_load_text(const char *path, char **text, size_t *len, struct policy_error *e);
 void policy_free(struct policy *p);
 
 /* Declared projects and domains, folded, in file order; NULL past the end. */

@@ -67,7 +67,7 @@ static int check_denials(const struct edit *e, unsigned *line)
 {
 	struct policy_entity want;
 	const char *why;
-	int r = policy_entity_parse(e->item, strlen(e->item), &want, &why);
+	int r = policy_entity_parse(NULL, e->item, strlen(e->item), &want, &why);
 
 	if (r)
 		return r == ERR_FORMAT ? ERR_INVAL : r;

@@ -64,7 +64,7 @@ static bool parse_item(const struct policy_text *t, const struct item *it,
 {
 	const char *why;
 
-	return !policy_entity_parse(t->s + it->off, it->end - it->off, out, &why);
+	return !policy_entity_parse(NULL, t->s + it->off, it->end - it->off, out, &why);
 }
 
 static bool same(const struct policy_entity *a, const struct policy_entity *b)
@@ -197,7 +197,7 @@ int policy_edit_list(struct policy_edit *ed, const char *section, const char *ke
 	if (!policy_key_is_list(key) || strlen(item) > POLICY_LINE_MAX - 16 ||
 	    !policy_edit_value_ok(item) || strpbrk(item, " \t,"))
 		return ERR_INVAL;
-	r = policy_entity_parse(item, strlen(item), &search.want, &why);
+	r = policy_entity_parse(NULL, item, strlen(item), &search.want, &why);
 	if (r)
 		return r == ERR_FORMAT ? ERR_INVAL : r;
 	r = policy_edit_copy(&ed->text, &t);

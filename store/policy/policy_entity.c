@@ -8,7 +8,6 @@
 #include "policy_model.h"
 
 #define ID_MAX 4294967294u /* the last one means "no one" to the kernel */
-#define ACCOUNT_MAX 64	   /* bytes of a user's or group's name, NUL included */
 #define LOOKUP_MAX (1024u * 1024u)
 
 static int fail(const char **why, int r, const char *text)
@@ -77,33 +76,51 @@ static int look_up_group(const char *name, char *buf, size_t cap, bool *found, u
 	return r;
 }
 
-static int look_up(const char *s, size_t len, enum policy_entity_kind kind, uint32_t *out,
-		   const char **why)
+int policy_account_find(void *arg, bool group, const char *name, uint32_t *out)
 {
-	char name[ACCOUNT_MAX];
 	uint32_t id = 0;
 	bool found = false;
 	int r = ERANGE;
+
+	(void)arg;
+	for (size_t cap = 4096; r == ERANGE && cap <= LOOKUP_MAX; cap *= 4) {
+		char *buf = malloc(cap);
+
+		if (!buf)
+			return ERR_NOMEM;
+		r = group ? look_up_group(name, buf, cap, &found, &id)
+			  : look_up_user(name, buf, cap, &found, &id);
+		free(buf);
+	}
+	if (found) {
+		*out = id;
+		return 0;
+	}
+	/* POSIX wants 0 for "no such name"; these are what systems answer as well. */
+	if (r == 0 || r == ENOENT || r == ESRCH)
+		return ERR_NOENT;
+	errno = r;
+	return ERR_IO;
+}
+
+static int look_up(const struct policy_accounts *accounts, const char *s, size_t len,
+		   enum policy_entity_kind kind, uint32_t *out, const char **why)
+{
+	char name[POLICY_ACCOUNT_SIZE];
+	uint32_t id = 0;
+	int r;
 
 	if (len == 0 || len >= sizeof(name) || s[0] == '-' || s[0] == '+' || memchr(s, ':', len))
 		return fail(why, ERR_FORMAT, "not a valid user or group name");
 	memcpy(name, s, len);
 	name[len] = '\0';
-	for (size_t cap = 4096; r == ERANGE && cap <= LOOKUP_MAX; cap *= 4) {
-		char *buf = malloc(cap);
-
-		if (!buf)
-			return fail(why, ERR_NOMEM, "out of memory");
-		r = kind == POLICY_UID ? look_up_user(name, buf, cap, &found, &id)
-				       : look_up_group(name, buf, cap, &found, &id);
-		free(buf);
-	}
-	/* POSIX wants 0 for "no such name"; these are what systems answer as well. */
-	if (!found && (r == 0 || r == ENOENT || r == ESRCH))
-		return fail(why, ERR_NOENT,
-			    kind == POLICY_UID ? "there is no such user"
-					       : "there is no such group");
-	if (!found)
+	r = accounts ? accounts->find(accounts->arg, kind == POLICY_GID, name, &id)
+		     : policy_account_find(NULL, kind == POLICY_GID, name, &id);
+	if (r == ERR_NOENT)
+		return fail(why, r, kind == POLICY_UID ? "no such user" : "no such group");
+	if (r == ERR_NOMEM)
+		return fail(why, r, "out of memory");
+	if (r)
 		return fail(why, ERR_IO, "the user database does not answer");
 	if (id > ID_MAX)
 		return fail(why, ERR_FORMAT, "its number is reserved");
@@ -121,11 +138,11 @@ static bool starts_with(const char **p, const char *end, const char *prefix)
 	return true;
 }
 
-static int look_up_entity(const char *p, const char *end, enum policy_entity_kind kind,
-			  struct policy_entity *out, const char **why)
+static int look_up_entity(const struct policy_accounts *accounts, const char *p, const char *end,
+			  enum policy_entity_kind kind, struct policy_entity *out, const char **why)
 {
 	uint32_t id;
-	int r = look_up(p, (size_t)(end - p), kind, &id, why);
+	int r = look_up(accounts, p, (size_t)(end - p), kind, &id, why);
 
 	if (r)
 		return r;
@@ -133,7 +150,8 @@ static int look_up_entity(const char *p, const char *end, enum policy_entity_kin
 	return 0;
 }
 
-int policy_entity_parse(const char *item, size_t len, struct policy_entity *out, const char **why)
+int policy_entity_parse(const struct policy_accounts *accounts, const char *item, size_t len,
+			struct policy_entity *out, const char **why)
 {
 	struct policy_entity e = {.kind = POLICY_UID};
 	const char *p = item, *end = item + len;
@@ -143,10 +161,10 @@ int policy_entity_parse(const char *item, size_t len, struct policy_entity *out,
 		e = (struct policy_entity){.kind = POLICY_ALL, .hi = ID_MAX};
 		r = 0;
 	} else if (starts_with(&p, end, "user:")) {
-		r = look_up_entity(p, end, POLICY_UID, &e, why);
+		r = look_up_entity(accounts, p, end, POLICY_UID, &e, why);
 	} else if (starts_with(&p, end, "group:")) {
 		e.kind = POLICY_GID;
-		r = look_up_entity(p, end, POLICY_GID, &e, why);
+		r = look_up_entity(accounts, p, end, POLICY_GID, &e, why);
 	} else if (starts_with(&p, end, "gid:")) {
 		e.kind = POLICY_GID;
 		r = parse_range(p, end, &e, why);
@@ -161,8 +179,8 @@ int policy_entity_parse(const char *item, size_t len, struct policy_entity *out,
 	return r;
 }
 
-int policy_entity_parse_id(const char *value, enum policy_entity_kind kind, uint32_t *out,
-			   const char **why)
+int policy_entity_parse_id(const struct policy_accounts *accounts, const char *value,
+			   enum policy_entity_kind kind, uint32_t *out, const char **why)
 {
 	const char *p = value, *end = value + strlen(value);
 	struct policy_entity e;
@@ -171,7 +189,7 @@ int policy_entity_parse_id(const char *value, enum policy_entity_kind kind, uint
 	if (starts_with(&p, end, kind == POLICY_UID ? "user:" : "group:") ||
 	    (!starts_with(&p, end, kind == POLICY_UID ? "uid:" : "gid:") && *p &&
 	     !(*p >= '0' && *p <= '9')))
-		return look_up(p, (size_t)(end - p), kind, out, why);
+		return look_up(accounts, p, (size_t)(end - p), kind, out, why);
 	r = parse_range(p, end, &e, why);
 	if (r)
 		return r;

@@ -56,17 +56,22 @@ int policy_read(int fd, char **text, size_t *len, struct policy_error *e)
 	return 0;
 }
 
-int policy_load(const char *path, struct policy **out, struct policy_error *e)
+int policy_load_text(const char *path, char **text, size_t *len, struct policy_error *e)
 {
 	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	char *text = NULL;
-	size_t len = 0;
-	int r;
 
 	if (fd < 0)
 		return policy_fail(e, errno == ENOENT ? ERR_NOENT : ERR_IO, 0, "%s",
 				   strerror(errno));
-	r = policy_read(fd, &text, &len, e);
+	return policy_read(fd, text, len, e);
+}
+
+int policy_load(const char *path, struct policy **out, struct policy_error *e)
+{
+	char *text = NULL;
+	size_t len = 0;
+	int r = policy_load_text(path, &text, &len, e);
+
 	if (!r)
 		r = policy_parse(text, len, out, e);
 	free(text);

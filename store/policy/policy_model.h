@@ -46,13 +46,13 @@ struct policy_entity {
 /*
  * One item of a list: uid:N, uid:N-M, N, gid:N, gid:N-M, user:NAME, group:NAME, *.
  * ERR_FORMAT, ERR_NOENT (no such user or group), ERR_IO (no answer from the user database) set
- * *why (static).
+ * *why (static).  accounts NULL: the system's.
  */
-WUR int policy_entity_parse(const char *item, size_t len, struct policy_entity *out,
-			    const char **why);
+WUR int policy_entity_parse(const struct policy_accounts *accounts, const char *item, size_t len,
+			    struct policy_entity *out, const char **why);
 /* One owner (POLICY_UID) or group (POLICY_GID): as above, or a bare name; no range, no *. */
-WUR int policy_entity_parse_id(const char *value, enum policy_entity_kind kind, uint32_t *out,
-			       const char **why);
+WUR int policy_entity_parse_id(const struct policy_accounts *accounts, const char *value,
+			       enum policy_entity_kind kind, uint32_t *out, const char **why);
 bool policy_entity_overlap(const struct policy_entity *a, const struct policy_entity *b);
 
 /*

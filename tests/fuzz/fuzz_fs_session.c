@@ -250,9 +250,10 @@ static void load_everything(struct fixture *f)
 				     "[secret KEY2]\ndeny = uid:1\n";
 	struct load_error e = {0};
 	struct policy_error pe = {0};
+	struct policy *p;
 
-	fixture_spit("policy.ini", (const uint8_t *)policy, sizeof(policy) - 1);
-	ok(mount_policy_load("policy.ini", "/m", 0, false, &server.rules, &pe));
+	ok(policy_parse(policy, sizeof(policy) - 1, &p, &pe));
+	ok(mount_policy_new(p, "/m", 0, &server.rules));
 	fixture_put(f, "", "", "KEY", "of all");
 	fixture_put(f, "alpha", "development", "KEY", "a value");
 	fixture_put(f, "alpha", "", "group/KEY", "");
@@ -300,7 +301,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 					 .whole = nothing};
 	struct reload_options reload = o;
 	struct fixture *f = fuzz_store(true);
-	int helper[2], pair[2], status;
+	int helper[2], pair[2], status, area_rw, area_ro;
+	struct policy_area *area;
 
 	(void)argc, (void)argv;
 	load_everything(f);
@@ -316,6 +318,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 					   .ready = nothing,
 					   .heard = go_on};
 	fresh_tables();
+	require(policy_area_new(&area_rw, &area_ro) == 0 &&
+		policy_area_map(area_rw, true, &area) == 0);
+	policy_area_publish(area, "", 0, NULL, 0);
+	reload.policy = area;
+	reload.policy_watch = -1;
+	reload.policy_number = area->state;
+	reload.policy_text = 1; /* what load_everything has parsed */
 	reload.backend = f->b;
 	reload.load = server.load;
 	ok(server_start(&server, to_helper, &reload));
