@@ -153,6 +153,7 @@ int bundle_cmd_get(struct call *c);
 int bundle_cmd_delete(struct call *c);
 int mount_run(struct call *c);
 int umount_run(struct call *c);
+int umount_delete_mount(struct call *c);
 int mount_get(struct call *c);
 int check_run(struct call *c);
 int history_run(struct call *c);

@@ -192,6 +192,8 @@ const struct command commands[] = {
 	 "take a writer's grant away, in one scope or in all", LIST(SCOPE), NULL},
 	{"delete", "bundle", bundle_cmd_delete, "NAME", 1, 1, "delete a bundle of this host", NULL,
 	 NULL},
+	{"delete", "mount", umount_delete_mount, "[PATH]", 0, 1,
+	 "strike a mount from the policy; its bundle stays", NULL, NULL},
 	{"delete", "slot", slot_cmd_delete, "SLOT", 1, 1, "take a way into the root key file away",
 	 NULL, NULL},
 

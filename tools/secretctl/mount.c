@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mount and umount: from nothing to a mount that answers, and back.
+ * mount: from nothing to a mount that answers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "bundles.h"
+#include "mount_check.h"
 #include "mounts.h"
 #include "scopes.h"
 #include "ui.h"
@@ -31,6 +32,7 @@ struct plan {
 	char owner[16]; /* "" = not said */
 	char *options;	/* for -o */
 	bool mounted;	/* already */
+	bool asked;	/* its scope stands on the command line, or nowhere */
 	bool moved;	/* the policy's section is for another scope, and is to be changed */
 	/* To undo what was recorded: */
 	char *policy, *was_bundle;
@@ -71,14 +73,6 @@ static int find_owner(const struct call *c, struct plan *p)
 	return 0;
 }
 
-static int find_path(const struct ctx *s, char **out)
-{
-	const struct call *c = s->call;
-
-	*out = mounts_path(c->argc ? c->argv[0] : s->paths[PATH_MOUNT]);
-	return *out ? 0 : errmsg_fail(&(struct errmsg){.doing = "find the mount point"}, ERR_NOMEM);
-}
-
 /* The flags say the scope, else the policy's section for that path does, else: the organization. */
 static int find_scope(struct ctx *s, struct plan *p)
 {
@@ -89,6 +83,7 @@ static int find_scope(struct ctx *s, struct plan *p)
 
 	if (!status && m && !given)
 		p->scope = m->scope;
+	p->asked = given || !m;
 	p->moved = m && given && !scope_eq(&m->scope, &p->scope);
 	if (!status && p->moved && p->mounted) {
 		ui_error("the policy keeps %s for (%s), not for (%s), and it is mounted", p->path,
@@ -344,13 +339,14 @@ static int run_daemon(const struct call *c, const struct plan *p)
 static int prepare(struct call *c, struct plan *p)
 {
 	CTX_CLEANUP struct ctx s = {0};
+	struct mount_check check;
 	char type[64];
 	int status = find_owner(c, p);
 
 	if (!status)
 		status = ctx_root(c, &s);
 	if (!status)
-		status = find_path(&s, &p->path);
+		status = mount_check_path(&s, &p->path);
 	if (!status) {
 		p->mounted = mounts_is_ours(p->path);
 		status = find_scope(&s, p);
@@ -363,9 +359,12 @@ static int prepare(struct call *c, struct plan *p)
 		ui_error("something else is mounted at %s: %s", p->path, type);
 		return STATUS_FAILED;
 	}
-	status = make_point(p->path);
-	if (!status && !(p->mounted && access(p->bundle, F_OK) == 0))
-		status = bundles_mint(&s, &p->scope, p->bundle);
+	check = (struct mount_check){p->path, p->bundle, p->scope, p->asked, p->mounted};
+	status = mount_check_point(&s, &check);
+	if (!status)
+		status = make_point(p->path);
+	if (!status)
+		status = mount_check_bundle(&s, &check);
 	if (!status)
 		status = record(&s, p);
 	return status ? status : make_options(&s, p);
@@ -389,87 +388,5 @@ int mount_run(struct call *c)
 		unrecord(&p);
 	}
 	plan_fini(&p);
-	return status;
-}
-
-static int run_fusermount(const char *path, bool lazy)
-{
-	char *argv[] = {WORD("fusermount3"), WORD("-u"), WORD(lazy ? "-z" : "--"), WORD(path),
-			NULL};
-	int status;
-	pid_t pid;
-
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ))
-		return -1;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
-}
-
-static void say_users(const char *path)
-{
-	pid_t pids[8];
-	size_t n = mounts_users(path, pids, 8);
-	char comm[32];
-
-	for (size_t i = 0; i < n; i++) {
-		mounts_comm(pids[i], comm, sizeof(comm));
-		ui_hint("in use by process %d (%s)", (int)pids[i], comm);
-	}
-	ui_hint("end what uses it, or take it out of the tree now: secretctl umount --lazy %s",
-		path);
-}
-
-static int take_down(const char *path, bool lazy)
-{
-	int error;
-
-	if (geteuid() != 0) {
-		if (run_fusermount(path, lazy) == 0)
-			return 0;
-		ui_error("fusermount3 could not unmount %s", path);
-		say_users(path);
-		return STATUS_FAILED;
-	}
-	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
-		return 0;
-	error = errno;
-	ui_error("unmount %s: %s", path, strerror(error));
-	if (error == EBUSY)
-		say_users(path);
-	return STATUS_FAILED;
-}
-
-int umount_run(struct call *c)
-{
-	CTX_CLEANUP struct ctx s = {0};
-	char *path = NULL;
-	pid_t daemons[32];
-	char type[64];
-	size_t n = 0;
-	int status = ctx_open(c, &s);
-
-	if (!status)
-		status = find_path(&s, &path);
-	if (!status && !mounts_find(path, type, sizeof(type))) {
-		ui_error("nothing is mounted at %s", path);
-		status = STATUS_FAILED;
-	} else if (!status && strcmp(type, "fuse.secretfs") != 0) {
-		ui_error("what is mounted at %s is no secretfs: %s", path, type);
-		status = STATUS_FAILED;
-	}
-	if (!status) {
-		n = mounts_daemons(path, daemons, 32);
-		status = take_down(path, call_has(c, FLAG_LAZY));
-	}
-	if (!status && !mounts_wait_gone(daemons, n, 10000)) {
-		ui_warn("%s is unmounted here, but its daemon (process %d) still serves it elsewhere",
-			path, (int)daemons[0]);
-		ui_hint("a container or another mount namespace holds it; it ends when they do");
-	}
-	if (!status)
-		printf("unmounted %s\n", path);
-	free(path);
 	return status;
 }

@@ -69,14 +69,17 @@ static void unescape(char *s)
 /* "36 35 98:0 /root /point opts shared:1 - type source opts", see proc(5). */
 static bool parse_line(char *line, struct mounts_line *out)
 {
-	char *save = NULL, *dash = strstr(line, " - "), *field, *type;
+	char *save = NULL, *dash = strstr(line, " - "), *field, *type, *user;
 
 	if (!dash)
 		return false;
 	*dash = 0;
 	type = dash + 3;
-	type[strcspn(type, " ")] = 0;
+	user = strstr(type, "user_id=");
 	*out = (struct mounts_line){.type = type};
+	if (user)
+		out->owner = (uid_t)strtoul(user + strlen("user_id="), NULL, 10);
+	type[strcspn(type, " ")] = 0;
 	field = strtok_r(line, " ", &save);
 	for (int i = 0; field; i++, field = strtok_r(NULL, " ", &save)) {
 		char *colon = strchr(field, ':');

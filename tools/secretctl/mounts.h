@@ -17,6 +17,7 @@ struct mounts_line { /* one mount of this namespace */
 	const char *path, *type;
 	unsigned major, minor;
 	bool shared; /* its propagation */
+	uid_t owner; /* of a FUSE mount; else 0 */
 };
 /* Calls fn for each, in the kernel's order; stops when it returns nonzero and returns that. */
 int mounts_each(int (*fn)(void *arg, const struct mounts_line *line), void *arg);

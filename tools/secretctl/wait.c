@@ -6,6 +6,8 @@
 #include "wait.h"
 
 #include <errno.h>
+#include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "mount_list.h"
+#include "mount_query.h"
 #include "ui.h"
 #include "timefmt.h"
 
@@ -199,13 +202,65 @@ static int say(const struct mount_entry *m, enum look seen)
 	return STATUS_FAILED;
 }
 
+/* The mount's own scope is the narrowest that it names. */
+static void take_scope(struct mount_entry *m, const json_t *facts)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(facts, "scopes"), i, one)
+	{
+		struct scope s;
+
+		if (scope_set(&s, mount_query_text(one, "project", NULL),
+			      mount_query_text(one, "domain", NULL)))
+			continue;
+		if (!i || scope_level(&s) > scope_level(&m->scope))
+			m->scope = s;
+		m->has_scope = true;
+	}
+}
+
+/* What its daemon says of itself is better than what its command line once was. */
+static void learn(const struct ctx *s, struct mount_entry *m)
+{
+	json_t *facts = mount_query_ask(s->paths[PATH_RUN], m->path);
+	const char *store = mount_query_text(facts, "store", NULL);
+	uint8_t id[STORE_ID_SIZE];
+	size_t len = 0;
+
+	take_scope(m, facts);
+	if (sodium_hex2bin(id, sizeof(id), store, strlen(store), NULL, &len, NULL) == 0 &&
+	    len == sizeof(id)) {
+		memcpy(m->store_id, id, sizeof(id));
+		m->has_store = true;
+	}
+	json_decref(facts);
+}
+
+/* One of ours that does not answer fails the promise; somebody else's is only named. Exit status. */
+static int say_unknown(const struct ctx *s, const struct mount_entry *m)
+{
+	char name[PATHS_SOCKET], path[PATH_MAX];
+	bool ours;
+
+	paths_socket(m->path, name);
+	snprintf(path, sizeof(path), "%s/%s", s->paths[PATH_RUN], name);
+	ours = access(path, F_OK) == 0 && geteuid() == 0;
+	ui_warn("%s does not say what it shows: it was not waited for", m->path);
+	if (!ours)
+		return 0;
+	ui_hint("it is committed; see: secretctl doctor");
+	return STATUS_FAILED;
+}
+
 int wait_shown(const struct call *c, const struct wait *w)
 {
 	CTX_CLEANUP struct ctx s = {0};
 	MOUNT_LIST_CLEANUP struct mount_list l = {0};
 	struct timespec from;
 	pid_t *pids;
-	size_t n = 0, unknown = 0;
+	size_t n = 0;
 	int status = ctx_open(c, &s);
 
 	if (status)
@@ -219,7 +274,9 @@ int wait_shown(const struct call *c, const struct wait *w)
 	for (size_t i = 0; i < l.n; i++) {
 		if (!l.v[i].mounted)
 			continue;
-		unknown += !l.v[i].has_scope;
+		learn(&s, &l.v[i]);
+		if (!l.v[i].has_scope && say_unknown(&s, &l.v[i]))
+			status = STATUS_FAILED;
 		if (!mount_list_sees(&l.v[i], &w->scope, w->store_id))
 			continue;
 		pids[i] = start(w, &l.v[i], &from);
@@ -230,7 +287,6 @@ int wait_shown(const struct call *c, const struct wait *w)
 			status = STATUS_FAILED;
 	free(pids);
 	if (!n)
-		ui_hint("no mount of this host %sshows that scope: nothing to wait for",
-			unknown ? "is known to be one that " : "");
+		ui_hint("no mount of this host shows that scope: nothing to wait for");
 	return status;
 }
