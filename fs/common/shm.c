@@ -2,23 +2,36 @@
 #include "shm.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "handover.h"
 
-int shm_new(int *out)
+/* What stands in it from the beginning. */
+static bool begin(int fd)
 {
 	const uint32_t version = HANDOVER_VERSION;
+	uint8_t key[SHM_NODE_KEY];
+
+	return getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) &&
+	       pwrite(fd, key, sizeof(key), offsetof(struct shm, node_key)) ==
+		       (ssize_t)sizeof(key) &&
+	       pwrite(fd, &version, sizeof(version), offsetof(struct shm, version)) ==
+		       (ssize_t)sizeof(version);
+}
+
+int shm_new(int *out)
+{
 	int fd = memfd_create("secretfs shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return ERR_IO;
 	/* Its size is fixed: the server is not to make the supervisor run into a SIGBUS. */
 	if (ftruncate(fd, sizeof(struct shm)) != 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
-	    pwrite(fd, &version, sizeof(version), 0) != (ssize_t)sizeof(version)) {
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 || !begin(fd)) {
 		close(fd);
 		return ERR_IO;
 	}

@@ -34,6 +34,8 @@
 #define SHM_HANDLES 65536u
 #define SHM_VERSIONS 65536u
 #define SHM_KEPT 4096u
+#define SHM_DIRS 65536u
+#define SHM_NODE_KEY 16
 
 struct shm_handle {
 	_Atomic uint64_t unique; /* of the request; 0 = free; written last */
@@ -56,8 +58,17 @@ struct shm_retry { /* an open that was sent back to look the name up again */
 	pid_t pid;
 };
 
+struct shm_dir {       /* dir_record.h */
+	uint64_t ino;  /* 0 = free */
+	uint64_t time; /* ns since 1970: changed at least so late; 0: never without one who tells */
+	uint32_t gone; /* that many of this name */
+};
+
 struct shm {
 	uint32_t version;
+	/* Of the mount, and drawn for it: a node id follows from nothing that anybody else knows, who
+	 * could find names that meet in one. */
+	uint8_t node_key[SHM_NODE_KEY];
 	_Atomic uint64_t answered; /* requests */
 	_Atomic bool init_answered;
 	uint32_t init_len; /* 0: none came yet */
@@ -75,6 +86,7 @@ struct shm {
 	uint32_t handles_high, versions_high; /* rows behind were never used */
 	struct shm_handle handles[SHM_HANDLES];
 	struct shm_version versions[SHM_VERSIONS];
+	struct shm_dir dirs[SHM_DIRS];
 };
 
 /* ERR_IO. */

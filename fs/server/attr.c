@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "name.h"
 
@@ -20,10 +19,12 @@ static struct timespec time_of(uint64_t ns)
 static void stat_dir(const struct server *s, const struct view_entry *e, struct stat *st)
 {
 	st->st_mode = S_IFDIR | 0555;
-	st->st_nlink = 2 + (nlink_t)e->file;
+	const struct view_dir *d = view_dir_of(s->view, e);
+
+	st->st_nlink = 2 + (nlink_t)d->dirs;
 	st->st_uid = mount_policy_mount(s->rules)->owner;
-	st->st_gid = getegid();
-	st->st_mtim = time_of(view_time(s->view));
+	st->st_gid = s->group;
+	st->st_mtim = time_of(d->time);
 }
 
 static void stat_file(const struct server *s, const struct view_entry *e, struct stat *st)
@@ -78,12 +79,12 @@ void attr_new(const struct server *s, const struct view_entry *e, struct fuse_en
 
 double attr_timeout(const struct server *s, const struct view_entry *e, fuse_ino_t ino)
 {
-	/* Every commit changes the time of directories, and an old version's node id is told of no
-	 * further change. */
+	/* The time of a directory changes with all that is below it, and an old version's node id is
+	 * told of no further change. */
 	return e->kind == VIEW_FILE && ino == view_node(s->view, e) ? KEEP : 0;
 }
 
-/* Never 0.  FNV-1a (Fowler, Noll, Vo), folded to the bits there are. */
+/* FNV-1a (Fowler, Noll, Vo), folded to the bits there are. */
 static uint64_t alias_of(uint64_t parent_alias, const char *name)
 {
 	uint64_t h = 0xcbf29ce484222325u;
@@ -91,8 +92,7 @@ static uint64_t alias_of(uint64_t parent_alias, const char *name)
 	h = (h ^ parent_alias) * 0x100000001b3u;
 	for (; *name; name++)
 		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-	h = (h ^ (h >> 32)) & VIEW_ALIAS_MAX;
-	return h ? h : 1;
+	return ((h ^ (h >> 32)) & VIEW_ALIAS_MAX) | VIEW_SPELLED;
 }
 
 void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t parent,
@@ -100,12 +100,13 @@ void attr_entry(const struct server *s, const struct view_entry *e, fuse_ino_t p
 {
 	uint64_t parent_alias = parent >> VIEW_ALIAS_SHIFT;
 	char shown[NAME_SIZE];
-	bool exact = !parent_alias && strcmp(view_base(s->view, e, shown), name) == 0;
+	bool exact =
+		!(parent_alias & VIEW_SPELLED) && strcmp(view_base(s->view, e, shown), name) == 0;
 
 	memset(p, 0, sizeof(*p));
 	p->ino = view_node(s->view, e);
 	if (!exact && e->kind == VIEW_DIR)
-		p->ino |= alias_of(parent_alias, name) << VIEW_ALIAS_SHIFT;
+		p->ino = e->ino | alias_of(parent_alias, name) << VIEW_ALIAS_SHIFT;
 	attr_stat(s, e, &p->attr);
 	p->attr_timeout = attr_timeout(s, e, p->ino);
 	p->entry_timeout = exact ? KEEP : 0;

@@ -4,7 +4,7 @@
  *
  * The kernel may keep what it is told about an entry spelled as shown, since it is told of every
  * change; nothing else.  A directory reached in another spelling gets a node id of its own (the same
- * but for the upper bits): the kernel gives a directory inode one name only, and would rename the
+ * but for the upper bits, with VIEW_SPELLED among them): the kernel gives a directory inode one name only, and would rename the
  * one others stand in.
  */
 #ifndef ATTR_H

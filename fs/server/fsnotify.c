@@ -189,7 +189,7 @@ static void forget_first(struct fsnotify *ev, const struct view *v, struct inval
 		memcpy(dir, e->path, (size_t)(slash - e->path));
 	parent = view_find(v, dir);
 	if (parent && parent->kind == VIEW_DIR &&
-	    inval_add_entry(forget, parent->ino, slash ? slash + 1 : e->path) < 0)
+	    inval_add_entry(forget, view_node(v, parent), slash ? slash + 1 : e->path) < 0)
 		log_say(LOGGED_DEBUG, "out of memory");
 	drop_first(ev);
 }
@@ -230,7 +230,7 @@ static bool path_of(const struct fsnotify *ev, const struct view *v, uint64_t no
 		return dir->kind == VIEW_DIR;
 	}
 	for (const struct event *e = ev->first; e; e = e->next)
-		if (e->kind == EVENT_RMDIR && e->ino == node) {
+		if (e->kind == EVENT_RMDIR && e->ino == (node & VIEW_INO_MASK)) {
 			snprintf(out, NAME_SIZE, "%s", e->path);
 			return true;
 		}
@@ -245,7 +245,7 @@ static bool join(const struct fsnotify *ev, const struct view *v, uint64_t paren
 	if (!path_of(ev, v, parent, out))
 		return false;
 	len = strlen(out);
-	if (len + 1 + strlen(name) >= NAME_SIZE)
+	if (len + (len > 0) + strlen(name) >= NAME_SIZE)
 		return false;
 	if (len)
 		out[len++] = '/';

@@ -2,15 +2,21 @@
 #include "load.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dir_record.h"
+#include "shm.h"
 #include "snapshot.h"
+
+_Static_assert(SHM_NODE_KEY == VIEW_KEY_SIZE, "key of the node ids");
 
 struct load {
 	struct backend *backend;
 	struct bundle *bundle;
 	char *state_dir; /* NULL: none */
+	struct shm *shm; /* NULL: none */
 	uint8_t key[VIEW_KEY_SIZE];
 	struct floor floors[SCOPE_LEVELS];
 	struct scope scopes[SCOPE_LEVELS];
@@ -18,21 +24,8 @@ struct load {
 	struct snapshot *accepted[SCOPE_LEVELS]; /* NULL before the first */
 };
 
-/* The same mount gives the same node ids after a restart. */
-static void derive_key(const struct bundle *b, uint8_t key[static VIEW_KEY_SIZE])
-{
-	static const uint8_t tag[] = "sfs1 node ids";
-	crypto_generichash_state h;
-
-	crypto_generichash_init(&h, NULL, 0, VIEW_KEY_SIZE);
-	crypto_generichash_update(&h, tag, sizeof(tag));
-	crypto_generichash_update(&h, b->rings[0]->store_id, STORE_ID_SIZE);
-	for (size_t i = 0; i < b->n; i++)
-		crypto_generichash_update(&h, b->rings[i]->scope_id, SCOPE_ID_SIZE);
-	crypto_generichash_final(&h, key, VIEW_KEY_SIZE);
-}
-
-int load_open(struct backend *b, struct bundle *bundle, const char *state_dir, struct load **out)
+int load_open(struct backend *b, struct bundle *bundle, const char *state_dir, struct shm *shm,
+	      struct load **out)
 {
 	struct load *l = calloc(1, sizeof(*l));
 
@@ -50,7 +43,11 @@ int load_open(struct backend *b, struct bundle *bundle, const char *state_dir, s
 		l->floors[i] = bundle->floors[i];
 		l->scopes[scope_level(s)] = *s;
 	}
-	derive_key(bundle, l->key);
+	l->shm = shm;
+	if (shm)
+		memcpy(l->key, shm->node_key, sizeof(l->key));
+	else
+		randombytes_buf(l->key, sizeof(l->key));
 	*out = l;
 	return 0;
 }
@@ -144,6 +141,8 @@ static int build(struct load *l, struct snapshot *const snapshots[SCOPE_LEVELS],
 	}
 	if ((r = view_finish(v)) < 0)
 		return r;
+	if (l->shm)
+		dir_record_recall(l->shm->dirs, v);
 	*out = v;
 	v = NULL;
 	return 0;
@@ -205,6 +204,12 @@ int load_earlier(struct load *l, const uint8_t ids[SCOPE_LEVELS][HASH_SIZE], str
 	for (size_t i = 0; i < l->bundle->n; i++)
 		snapshot_close(all[i]);
 	return r == ERR_NOMEM ? r : 0;
+}
+
+void load_succeed(const struct load *l, const struct view *was, struct view *v)
+{
+	if (l->shm)
+		dir_record_succeed(l->shm->dirs, was, v);
 }
 
 int load_store_floors(struct load *l, struct load_error *e)

@@ -15,6 +15,7 @@
 #include "view.h"
 
 struct load;
+struct shm;
 
 struct load_error {
 	int error; /* of store/ */
@@ -22,8 +23,11 @@ struct load_error {
 	struct scope scope; /* that it happened in */
 };
 
-/* Borrows both; bundle is a reader's.  state_dir NULL: the bundle's floors alone. */
-WUR int load_open(struct backend *b, struct bundle *bundle, const char *state_dir,
+/*
+ * Borrows all; bundle is a reader's.  state_dir NULL: the bundle's floors alone.  shm has the key of the
+ * node ids and what is known of directories; NULL: a key of its own, and nothing is.
+ */
+WUR int load_open(struct backend *b, struct bundle *bundle, const char *state_dir, struct shm *shm,
 		  struct load **out);
 void load_close(struct load *l); /* NULL is fine */
 
@@ -38,6 +42,9 @@ WUR int load_earlier(struct load *l, const uint8_t ids[SCOPE_LEVELS][HASH_SIZE],
 
 /* The next load_view builds a view even when nothing changed. */
 void load_again(struct load *l);
+
+/* v is to be served after was (dir_record_succeed). */
+void load_succeed(const struct load *l, const struct view *was, struct view *v);
 
 /* By level; what the bundle has not is empty. */
 const struct scope *load_scopes(const struct load *l);

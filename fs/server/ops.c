@@ -150,7 +150,10 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	const struct statvfs st = {
 		.f_bsize = 4096,
 		.f_frsize = 4096,
-		.f_files = view_secrets(s->view),
+		/* As many are free as entries could still be numbered. */
+		.f_files = UINT32_MAX,
+		.f_ffree = UINT32_MAX - view_count(s->view),
+		.f_favail = UINT32_MAX - view_count(s->view),
 		.f_namemax = NAME_MAX_LEN,
 	};
 
@@ -476,9 +479,9 @@ static void fill(struct dir_handle_buf *b, const struct view_entry *dir, uint32_
 {
 	const struct view_entry *parent = view_at(b->view, dir->parent);
 
-	if (off < AFTER_DOT && !put_dot(b, ".", dir->ino, AFTER_DOT))
+	if (off < AFTER_DOT && !put_dot(b, ".", view_node(b->view, dir), AFTER_DOT))
 		return;
-	if (off < AFTER_DOTDOT && !put_dot(b, "..", parent->ino, AFTER_DOTDOT))
+	if (off < AFTER_DOTDOT && !put_dot(b, "..", view_node(b->view, parent), AFTER_DOTDOT))
 		return;
 	for (; i; i = view_next(b->view, dir, i))
 		if (!put_child(b, view_at(b->view, i)))

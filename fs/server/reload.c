@@ -134,8 +134,10 @@ static int publish_locked(struct reload *r, struct view *view, struct mount_poli
 	}
 	n->view = view;
 	n->rules = rules;
-	if (view)
+	if (view) {
+		load_succeed(r->o.load, r->view, view);
 		view_diff(r->view, view, &changes);
+	}
 	if (rules)
 		collect_ownership(&c, view ? view : r->view, r->rules, rules,
 				  load_scopes(r->o.load));

@@ -30,6 +30,8 @@ struct fuse_session;
 
 struct server {
 	/* Set up before serving, in this order; taken down by the end of the process. */
+	struct shm *shared;
+	gid_t group; /* of directories */
 	struct mount_policy *rules;
 	struct bundle *bundle;
 	struct backend *backend;
@@ -43,7 +45,6 @@ struct server {
 	struct reload *reload;
 	struct inval *notify;
 	struct fsnotify *events;
-	struct shm *shared;
 	struct log_once said;
 	struct busy_poll linger;
 	bool again; /* the request is one that a predecessor may have begun to answer */

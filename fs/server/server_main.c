@@ -96,19 +96,16 @@ __attribute__((format(printf, 3, 4))) static bool refuse_once(const struct serve
 							      enum log_level level,
 							      const char *format, ...)
 {
-	struct shm *s = NULL;
+	struct shm *s = st->server.shared;
 	char text[1024] = "";
-	bool known = false;
+	bool known;
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (shm_map(st->h->fd[HANDOVER_SHARED], &s) == 0) {
-		known = strncmp(s->refused, text, sizeof(s->refused) - 1) == 0;
-		memcpy(s->refused, text, sizeof(s->refused) - 1);
-	}
-	shm_unmap(s);
+	known = strncmp(s->refused, text, sizeof(s->refused) - 1) == 0;
+	memcpy(s->refused, text, sizeof(s->refused) - 1);
 	log_say(known ? LOGGED_DEBUG : level, "%s", text);
 	return false;
 }
@@ -223,14 +220,11 @@ static bool refuse_load(const struct serve *st, const struct load_error *e)
  */
 static bool take_last_good(struct serve *st)
 {
-	struct shm *s = NULL;
+	struct shm *s = st->server.shared;
 
-	if (!is_only(st) || shm_map(st->h->fd[HANDOVER_SHARED], &s) < 0)
-		return false;
-	if (!sodium_is_zero(s->told[0], sizeof(s->told)) &&
+	if (is_only(st) && !sodium_is_zero((const uint8_t *)s->told, sizeof(s->told)) &&
 	    load_earlier(st->server.load, s->told, &st->server.view) < 0)
 		refuse_memory();
-	shm_unmap(s);
 	return st->server.view;
 }
 
@@ -247,7 +241,7 @@ static bool load_first_view(struct serve *st)
 	struct server *s = &st->server;
 	struct load_error e = {0};
 
-	if (load_open(s->backend, s->bundle, st->box.state, &s->load) < 0)
+	if (load_open(s->backend, s->bundle, st->box.state, s->shared, &s->load) < 0)
 		return refuse_memory();
 	if (load_view(s->load, &s->view, &e) < 0) {
 		if (is_only(st))
@@ -259,8 +253,7 @@ static bool load_first_view(struct serve *st)
 
 static bool make_tables(struct serve *st)
 {
-	return (shm_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) == 0 &&
-		files_open(st->server.shared, &st->server.files) == 0 &&
+	return (files_open(st->server.shared, &st->server.files) == 0 &&
 		listings_open(&st->server.dir_handles) == 0 &&
 		(!st->c->cache_seconds || pagecache_open(st->server.shared, st->c->cache_seconds,
 							 &st->server.cached) == 0)) ||
@@ -477,7 +470,9 @@ static bool prepare(struct serve *st)
 		.state = st->c->no_state ? NULL : st->c->state,
 	};
 	sandbox_prepare(&st->box);
-	return stats_attach(st->h->fd[HANDOVER_SHARED]) == 0;
+	st->server.group = st->c->drop ? 0 : getegid();
+	return stats_attach(st->h->fd[HANDOVER_SHARED]) == 0 &&
+	       (shm_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) == 0 || refuse_memory());
 }
 
 int server_main(struct handover *h)

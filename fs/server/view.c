@@ -23,7 +23,8 @@ struct view {
 	char *names; /* all records' names, NUL-terminated */
 	size_t names_len, names_cap;
 	struct view_file *files;
-	uint32_t nfiles, files_cap;
+	struct view_dir *dirs;
+	uint32_t nfiles, files_cap, ndirs, dirs_cap;
 	struct range levels[SCOPE_LEVELS];
 	uint64_t commit_time[SCOPE_LEVELS], commit_epoch[SCOPE_LEVELS];
 	uint8_t commit_id[SCOPE_LEVELS][HASH_SIZE];
@@ -57,6 +58,7 @@ void view_unref(struct view *v)
 		return;
 	free(v->names);
 	free(v->files);
+	free(v->dirs);
 	free(v->entries);
 	free(v->table);
 	free(v);
@@ -231,6 +233,33 @@ static int append(struct view *v, const struct view_entry *e)
 	return 0;
 }
 
+static int append_with_dir(struct view *v, const struct view_entry *e)
+{
+	int r = grow((void **)&v->dirs, v->ndirs, &v->dirs_cap, sizeof(*v->dirs));
+
+	if (r == 0)
+		r = append(v, e);
+	if (r < 0)
+		return r;
+	v->entries[v->nentries - 1].data = v->ndirs;
+	v->dirs[v->ndirs++] = (struct view_dir){0};
+	return 0;
+}
+
+static struct view_dir *dir_at(struct view *v, uint32_t entry)
+{
+	return &v->dirs[v->entries[entry].data];
+}
+
+/* A directory is as new as the newest of what is in it. */
+static void count_in(struct view *v, uint32_t dir, uint64_t time)
+{
+	struct view_dir *d = dir_at(v, dir);
+
+	if (d->time < time)
+		d->time = time;
+}
+
 /* A directory is spelled as its oldest secret spells it, in the scope that decides. */
 static uint32_t oldest(const struct view *v, struct range run)
 {
@@ -249,7 +278,7 @@ static int append_file(struct view *v, uint32_t dir, size_t skip, int level, uin
 	struct view_entry e = {
 		.parent = dir,
 		.end = v->nentries + 1,
-		.file = file,
+		.data = file,
 		.path = v->files[file].name,
 		.path_len = (uint8_t)strlen(name_of(v, file)),
 		.base = (uint8_t)skip,
@@ -258,6 +287,7 @@ static int append_file(struct view *v, uint32_t dir, size_t skip, int level, uin
 	};
 
 	v->nsecrets++;
+	count_in(v, dir, v->files[file].time);
 	return append(v, &e);
 }
 
@@ -274,7 +304,7 @@ static int append_dir(struct view *v, uint32_t dir, size_t skip, int level,
 		.kind = VIEW_DIR,
 		.level = (uint8_t)level,
 	};
-	int r = append(v, &e);
+	int r = append_with_dir(v, &e);
 
 	if (r < 0)
 		return r;
@@ -284,7 +314,8 @@ static int append_dir(struct view *v, uint32_t dir, size_t skip, int level,
 	if ((r = merge(v, self, len + 1, runs)) < 0)
 		return r;
 	v->entries[self].end = v->nentries;
-	v->entries[dir].file++;
+	dir_at(v, dir)->dirs++;
+	count_in(v, dir, dir_at(v, self)->time);
 	return 0;
 }
 
@@ -392,6 +423,10 @@ static void trim(struct view *v)
 		v->names = p;
 		v->names_cap = v->names_len;
 	}
+	if ((p = reallocarray(v->dirs, v->ndirs, sizeof(*v->dirs)))) {
+		v->dirs = p;
+		v->dirs_cap = v->ndirs;
+	}
 	if ((p = reallocarray(v->entries, v->nentries, sizeof(*v->entries)))) {
 		v->entries = p;
 		v->entries_cap = v->nentries;
@@ -408,13 +443,20 @@ int view_finish(struct view *v)
 	if (!v->names_len && (r = add_name(v, "", &unused)) < 0)
 		return r;
 	memcpy(in, v->levels, sizeof(in));
-	if ((r = append(v, &root)) < 0)
+	if ((r = append_with_dir(v, &root)) < 0)
 		return r;
 	if ((r = merge(v, 0, 0, in)) < 0)
 		return r;
+	if (!v->nsecrets)
+		count_in(v, 0, view_time(v));
 	v->entries[0].end = v->nentries;
 	trim(v);
 	return build_table(v);
+}
+
+void view_set_dir(struct view *v, uint32_t index, const struct view_dir *d)
+{
+	*dir_at(v, index) = *d;
 }
 
 /* ---- reading ---- */
@@ -466,7 +508,12 @@ uint32_t view_index(const struct view *v, const struct view_entry *e)
 
 const struct view_file *view_file_of(const struct view *v, const struct view_entry *e)
 {
-	return &v->files[e->file];
+	return &v->files[e->data];
+}
+
+const struct view_dir *view_dir_of(const struct view *v, const struct view_entry *e)
+{
+	return &v->dirs[e->data];
 }
 
 uint64_t view_node(const struct view *v, const struct view_entry *e)
@@ -474,7 +521,8 @@ uint64_t view_node(const struct view *v, const struct view_entry *e)
 	uint64_t version;
 
 	if (e->kind == VIEW_DIR)
-		return e->ino;
+		return e->ino | (uint64_t)(view_dir_of(v, e)->gone % VIEW_SPELLED)
+					<< VIEW_ALIAS_SHIFT;
 	/* Never 0, so that no file has the id of a directory; alike only for versions that many
 	 * commits apart. */
 	version = 1 + (view_file_of(v, e)->set_epoch * SCOPE_LEVELS + e->level) % VIEW_ALIAS_MAX;
@@ -521,7 +569,7 @@ const struct view_entry *view_child(const struct view *v, const struct view_entr
 	size_t at = dir->path_len, len = strlen(name);
 	char path[NAME_SIZE];
 
-	if (!len || at + 1 + len > NAME_MAX_LEN || strchr(name, '/'))
+	if (!len || at + (at > 0) + len > NAME_MAX_LEN || strchr(name, '/'))
 		return NULL;
 	memcpy(path, v->names + dir->path, at);
 	if (at)
@@ -562,8 +610,8 @@ const char *view_base(const struct view *v, const struct view_entry *e, char *ou
 
 /* ---- comparing ---- */
 
-static bool same_spelling(const struct view *a, const struct view_entry *ea, const struct view *b,
-			  const struct view_entry *eb)
+bool view_same_base(const struct view *a, const struct view_entry *ea, const struct view *b,
+		    const struct view_entry *eb)
 {
 	size_t len = (size_t)ea->path_len - ea->base;
 
@@ -584,7 +632,7 @@ static bool same_file(const struct view *a, const struct view_entry *ea, const s
 static bool same_entry(const struct view *a, const struct view_entry *ea, const struct view *b,
 		       const struct view_entry *eb)
 {
-	return ea && eb && same_spelling(a, ea, b, eb);
+	return ea && eb && view_same_base(a, ea, b, eb);
 }
 
 void view_diff(const struct view *old, const struct view *new, const struct view_changes *c)

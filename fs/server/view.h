@@ -13,7 +13,8 @@
  * Node ids are a keyed hash of the kind and the folded path: the same name has the same id in
  * every view of the mount and after a restart.  The upper VIEW_ALIAS_BITS are free: the kernel is
  * given a file's version in them (view_node), so that each version has an inode of its own, as after
- * a rename over the name, with a page cache and a size of its own.
+ * a rename over the name, with a page cache and a size of its own; and of a directory, how many of
+ * that name have gone before it, since a removed one is dead for as long as anybody holds it.
  */
 #ifndef VIEW_H
 #define VIEW_H
@@ -32,7 +33,8 @@
 #define VIEW_ALIAS_SHIFT (64 - VIEW_ALIAS_BITS)
 #define VIEW_INO_MASK (UINT64_MAX >> VIEW_ALIAS_BITS)
 #define VIEW_ALIAS_MAX ((1u << VIEW_ALIAS_BITS) - 1)
-#define VIEW_KEY_SIZE 16 /* of crypto_shorthash */
+#define VIEW_SPELLED (1u << (VIEW_ALIAS_BITS - 1)) /* in the upper bits: attr.h */
+#define VIEW_KEY_SIZE 16			   /* of crypto_shorthash */
 
 /* The newest version of one record. */
 struct view_file {
@@ -46,15 +48,20 @@ struct view_file {
 	uint32_t name; /* for view.c */
 };
 
+struct view_dir {
+	uint64_t time; /* ns since 1970, of the last change in it */
+	uint32_t dirs; /* directly in it */
+	uint32_t gone; /* directories of its name before it */
+};
+
 enum view_kind { VIEW_DIR, VIEW_FILE };
 
 struct view_entry {
 	uint64_t ino;
 	uint32_t parent; /* index */
 	uint32_t end;	 /* index of the first entry behind its subtree */
-	uint32_t
-		file; /* VIEW_FILE: index for view_file_of; VIEW_DIR: number of directories in it */
-	uint32_t path; /* for view.c */
+	uint32_t data;	 /* index for view_file_of or view_dir_of */
+	uint32_t path;	 /* for view.c */
 	uint8_t path_len;
 	uint8_t base;  /* where the last component starts in the path */
 	uint8_t kind;  /* enum view_kind */
@@ -74,6 +81,8 @@ void view_set_commit(struct view *v, enum scope_level level, uint64_t time, uint
 		     const uint8_t id[static HASH_SIZE]);
 /* Merges.  ERR_AUTH when more names collide in their node ids than chance allows. */
 WUR int view_finish(struct view *v);
+/* What is known of a directory besides (dir_record.h); before anybody else sees v. */
+void view_set_dir(struct view *v, uint32_t index, const struct view_dir *d);
 
 /* A view is born with one reference. Thread-safe. */
 struct view *view_ref(struct view *v);
@@ -91,8 +100,12 @@ uint64_t view_time(const struct view *v); /* ns: the newest commit's of all scop
 const struct view_entry *view_at(const struct view *v, uint32_t index);
 uint32_t view_index(const struct view *v, const struct view_entry *e);
 const struct view_file *view_file_of(const struct view *v, const struct view_entry *e);
+const struct view_dir *view_dir_of(const struct view *v, const struct view_entry *e);
+/* Do the two have the last component in the same spelling? */
+bool view_same_base(const struct view *a, const struct view_entry *ea, const struct view *b,
+		    const struct view_entry *eb);
 
-/* The node id for the kernel: a directory's ino, or a file's with its version in the upper bits. */
+/* The node id for the kernel: with a file's version, or a directory's predecessors, in the upper bits. */
 uint64_t view_node(const struct view *v, const struct view_entry *e);
 
 /* By node id, upper bits ignored, so that an old version's leads to the current one; NULL. */

@@ -171,7 +171,7 @@ static void a_view_holds_the_bundles_scopes_only(void **state)
 		fixture_put(f, scopes[i][0], scopes[i][1], name, i < 4 ? "ours" : "theirs");
 	}
 	b = fixture_reader(f, "alpha", "development", NULL);
-	ok(load_open(f->b, b, NULL, &load));
+	ok(load_open(f->b, b, NULL, NULL, &load));
 	ok(load_view(load, &view, &e));
 	assert_int_equal(view_secrets(view), 5);
 	for (int i = 0; i < SCOPES; i++) {

@@ -36,7 +36,7 @@ static void mount_init(struct fixture *f, struct mount *m)
 	ok(fixture_read_all(f->b, m->bundle, NULL, &text));
 	assert_non_null(strstr(text, "project+domain"));
 	free(text);
-	ok(load_open(f->b, m->bundle, NULL, &m->running));
+	ok(load_open(f->b, m->bundle, NULL, NULL, &m->running));
 	ok(load_view(m->running, &m->view, &(struct load_error){0}));
 	assert_int_equal(view_find(m->view, "token")->level, SCOPE_PROJECT_DOMAIN);
 }
@@ -64,7 +64,7 @@ static int read_mount(struct mount *m)
 	int r = fixture_read_all(m->f->b, m->bundle, NULL, &text), by_load;
 
 	free(text);
-	ok(load_open(m->f->b, m->bundle, NULL, &starting));
+	ok(load_open(m->f->b, m->bundle, NULL, NULL, &starting));
 	by_load = load_view(starting, &view, &e);
 	load_close(starting);
 	assert_int_equal(by_load < 0, r < 0);

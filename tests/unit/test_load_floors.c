@@ -14,7 +14,7 @@ static int start(struct backend *b, struct bundle *bundle, const char *state)
 	struct load *l;
 	int r;
 
-	ok(load_open(b, bundle, state, &l));
+	ok(load_open(b, bundle, state, NULL, &l));
 	r = load_view(l, &view, &e);
 	if (r == 0)
 		ok(load_store_floors(l, &e));
@@ -54,7 +54,8 @@ static void nor_while_it_runs(void **state)
 	bundle = fixture_reader(f, "alpha", "development", NULL);
 	old = memory_copy(f->b);
 	fixture_put(f, "alpha", "development", "token", "2");
-	ok(load_open(f->b, bundle, NULL, &l)); /* no state directory: its own memory will do */
+	ok(load_open(f->b, bundle, NULL, NULL,
+		     &l)); /* no state directory: its own memory will do */
 	ok(load_view(l, &view, &e));
 	view_unref(view);
 	memory_restore(f->b, old);

@@ -153,9 +153,9 @@ static void groups_merge_across_scopes(void **state)
 	has_children(v, "g", "a b v1/");
 	has_children(v, "g/v1", "k K2");
 	is_file(v, "g/b", PRO, 3);
-	assert_int_equal(is_dir(v, "")->file, 1);
-	assert_int_equal(is_dir(v, "g")->file, 1);
-	assert_int_equal(is_dir(v, "g/v1")->file, 0);
+	assert_int_equal(view_dir_of(v, is_dir(v, ""))->dirs, 1);
+	assert_int_equal(view_dir_of(v, is_dir(v, "g"))->dirs, 1);
+	assert_int_equal(view_dir_of(v, is_dir(v, "g/v1"))->dirs, 0);
 	view_unref(v);
 }
 
