@@ -76,9 +76,10 @@ WUR int apply_regrant(struct backend *b, struct keyring *k, const struct apply_o
 		      const struct grant_writer *w, struct apply_result *result);
 
 /*
- * After a backup was restored: declare the store's present state of this scope, older than passed
- * (the newest floor that anybody may have), to be where history goes on.  The root's word alone
- * does this; every reader follows once and refuses what came before.
+ * After a backup was restored, or a writer has ruined the scope: declare the newest state that can be
+ * trusted by passed (the newest floor that anybody may have), to be where history goes on, with the
+ * root as its only writer.  The root's word alone does this; every reader follows once and refuses
+ * what came before.  rewind.h has the parts.
  */
 WUR int apply_discontinuity(struct backend *b, struct keyring *k, const struct floor *passed,
 			    struct apply_result *result);

@@ -2,10 +2,11 @@
 /*
  * Both kinds: magic[8] | root public key[32] | u8 length | project | u8 length | domain | … |
  * BLAKE2b-256 of all before it[32].  The checksum tells damage; the file's mode is its guard.
- *	reader "sfs1rdr ": u8 n, n x (scope_id[16] | floor | u8 g, g x (u32 gen, K_meta[32], sk[32]))
- *	writer "sfs1wtr ": u8 length | name | scope_id[16] | floor | u8 g, g x (u32 gen, K_meta[32],
+ *	reader "sfs2rdr ": u8 n, n x (scope_id[16] | floor | u8 g, g x (u32 gen, K_meta[32], sk[32]))
+ *	writer "sfs2wtr ": u8 length | name | scope_id[16] | floor | u8 g, g x (u32 gen, K_meta[32],
  *		pk[32]) | Ed25519 seed[32]
- *	floor: u64 epoch | u64 grant epoch | commit id[32]
+ *	floor: u64 epoch | u64 grant epoch | commit id[32] | BLAKE2b-256 of its grant[32]
+ * The digit in the magic is the format's version.
  */
 #include "bundle.h"
 
@@ -20,8 +21,8 @@
 #include "paths.h"
 
 #define BUNDLE_MAX 4096u
-static const char magic_reader[8] = {'s', 'f', 's', '1', 'r', 'd', 'r', ' '};
-static const char magic_writer[8] = {'s', 'f', 's', '1', 'w', 't', 'r', ' '};
+static const char magic_reader[8] = {'s', 'f', 's', '2', 'r', 'd', 'r', ' '};
+static const char magic_writer[8] = {'s', 'f', 's', '2', 'w', 't', 'r', ' '};
 
 void bundle_free(struct bundle *b)
 {
@@ -41,9 +42,7 @@ static void put_ring(struct enc *w, const struct bundle *b, size_t i)
 	uint8_t n = 0;
 
 	put_bytes(w, k->scope_id, SCOPE_ID_SIZE);
-	put_u64(w, f->epoch);
-	put_u64(w, f->grant_epoch);
-	put_bytes(w, f->id, HASH_SIZE);
+	floor_put(w, f);
 	for (size_t g = 0; g < KEYRING_GENS; g++)
 		n = (uint8_t)(n + (k->gens[g].gen != 0));
 	put_u8(w, n);
@@ -101,9 +100,7 @@ static int take_ring(struct dec *r, struct bundle *b, const uint8_t root_pk[stat
 	memcpy(k->root_pk, root_pk, sizeof(k->root_pk));
 	keys_store_id(root_pk, k->store_id);
 	take_copy(r, k->scope_id, SCOPE_ID_SIZE);
-	f->epoch = take_u64(r);
-	f->grant_epoch = take_u64(r);
-	take_copy(r, f->id, HASH_SIZE);
+	*f = floor_take(r);
 	n = take_u8(r);
 	if (n < 1 || n > KEYRING_GENS)
 		return ERR_FORMAT;
@@ -160,6 +157,22 @@ static int parse(struct dec *r, struct bundle *b)
 	return dec_done(r) ? 0 : ERR_FORMAT;
 }
 
+/* ERR_VERSION when only the digit is another. */
+static int take_kind(const uint8_t magic[static 8], enum bundle_kind *kind)
+{
+	char digit_aside[8];
+
+	memcpy(digit_aside, magic, sizeof(digit_aside));
+	digit_aside[3] = magic_reader[3];
+	if (memcmp(digit_aside, magic_reader, 8) == 0)
+		*kind = BUNDLE_READER;
+	else if (memcmp(digit_aside, magic_writer, 8) == 0)
+		*kind = BUNDLE_WRITER;
+	else
+		return ERR_FORMAT;
+	return (char)magic[3] == magic_reader[3] ? 0 : ERR_VERSION;
+}
+
 static int read_all(int fd, struct secret *s)
 {
 	while (s->len < s->cap) {
@@ -204,12 +217,9 @@ int bundle_read(int fd, int check_mode, struct bundle **out)
 	crypto_generichash(sum, sizeof(sum), s->data, s->len - HASH_SIZE, NULL, 0);
 	if (memcmp(sum, s->data + s->len - HASH_SIZE, HASH_SIZE) != 0)
 		return ERR_FORMAT;
-	if (memcmp(s->data, magic_reader, 8) == 0)
-		b->kind = BUNDLE_READER;
-	else if (memcmp(s->data, magic_writer, 8) == 0)
-		b->kind = BUNDLE_WRITER;
-	else
-		return ERR_FORMAT;
+	err = take_kind(s->data, &b->kind);
+	if (err < 0)
+		return err;
 	r = dec_of(s->data + 8, s->len - 8 - HASH_SIZE);
 	err = parse(&r, b);
 	if (err < 0)

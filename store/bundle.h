@@ -46,7 +46,7 @@ void bundle_free(struct bundle *b);
 
 /* Atomically, mode 0400; replaces. */
 WUR int bundle_save(const struct bundle *b, const char *path);
-/* From a descriptor, read from its start.  ERR_FORMAT, ERR_MODE (others may read it; pass check_mode 0 for
+/* From a descriptor, read from its start.  ERR_FORMAT, ERR_VERSION, ERR_MODE (others may read it; pass check_mode 0 for
  * a descriptor someone else opened for us). */
 WUR int bundle_read(int fd, int check_mode, struct bundle **out);
 WUR int bundle_open(const char *path, struct bundle **out);

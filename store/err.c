@@ -23,6 +23,7 @@ static const char *const phrases[] = {
 	[-ERR_PASSPHRASE] = "no root slot opened",
 	[-ERR_MODE] = "the file's owner or mode lets others at it",
 	[-ERR_INVAL] = "invalid argument",
+	[-ERR_VERSION] = "in the format of another version of secretfs",
 };
 
 const char *err_str(int r)

@@ -33,6 +33,7 @@ enum err {
 	ERR_PASSPHRASE = -18, /* no slot opened with what was given */
 	ERR_MODE = -19,	      /* a key file that others may read, or that is not ours */
 	ERR_INVAL = -20,      /* the caller broke a contract */
+	ERR_VERSION = -21,    /* a file of ours, written by another version of secretfs */
 };
 
 /* A short lower-case English phrase for r, without a full stop.  Never NULL; static storage. */

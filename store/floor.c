@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ancestry.h"
 #include "object.h"
 #include "paths.h"
 
@@ -18,35 +19,54 @@ struct floor floor_of(const struct commit *c)
 	struct floor f = {.epoch = c->epoch, .grant_epoch = c->grant.epoch, .gen = c->gen};
 
 	memcpy(f.id, c->id, HASH_SIZE);
+	memcpy(f.grant, c->grant.hash, HASH_SIZE);
 	return f;
 }
 
-static int descends(struct backend *b, struct keyring *k, const struct commit *tip, uint64_t epoch,
-		    const uint8_t id[static HASH_SIZE])
+void floor_put(struct enc *w, const struct floor *f)
 {
-	uint8_t found[HASH_SIZE];
-	int r;
+	put_u64(w, f->epoch);
+	put_u64(w, f->grant_epoch);
+	put_bytes(w, f->id, HASH_SIZE);
+	put_bytes(w, f->grant, HASH_SIZE);
+}
 
-	if (tip->epoch < epoch)
-		return ERR_STALE;
-	r = commit_ancestor(b, k, tip, epoch, found);
-	if (r < 0)
-		return r;
-	return memcmp(found, id, HASH_SIZE) == 0 ? 0 : ERR_STALE;
+struct floor floor_take(struct dec *r)
+{
+	struct floor f = {.epoch = take_u64(r)};
+
+	f.grant_epoch = take_u64(r);
+	take_copy(r, f.id, HASH_SIZE);
+	take_copy(r, f.grant, HASH_SIZE);
+	return f;
+}
+
+/* The commit that the root's discontinuity goes on from, as a floor that only the grant which declared
+ * it may come after. */
+static struct floor base_of(const struct grant *g)
+{
+	struct floor f = {.epoch = g->base_epoch, .grant_epoch = g->since - 1};
+
+	memcpy(f.id, g->base, HASH_SIZE);
+	return f;
 }
 
 int floor_check(struct backend *b, struct keyring *k, const struct floor *f,
 		const struct commit *tip)
 {
 	const struct grant *g = &tip->grant;
+	struct floor base;
 
 	if (f->epoch == 0)
 		return 0;
-	if (g->epoch < f->grant_epoch)
+	if (memcmp(g->hash, f->grant, HASH_SIZE) == 0)
+		return ancestry_leads(b, k, tip, f, true);
+	if (g->epoch <= f->grant_epoch)
 		return ERR_STALE; /* signed under a grant that has been replaced: maybe revoked */
-	if ((g->flags & GRANT_DISCONTINUITY) && g->since > f->grant_epoch)
-		return descends(b, k, tip, g->base_epoch, g->base);
-	return descends(b, k, tip, f->epoch, f->id);
+	if (!(g->flags & GRANT_DISCONTINUITY) || g->since <= f->grant_epoch)
+		return ancestry_leads(b, k, tip, f, false);
+	base = base_of(g);
+	return ancestry_leads(b, k, tip, &base, false);
 }
 
 /* Is a the later of the two? Across a discontinuity the epoch may fall, the grant's never does. */
@@ -130,9 +150,7 @@ static int load(const char *file, struct keyring *k, struct floor *f)
 	if (r != 0)
 		return r;
 	in = dec_of(body.data, body.len);
-	found.epoch = take_u64(&in);
-	found.grant_epoch = take_u64(&in);
-	take_copy(&in, found.id, HASH_SIZE);
+	found = floor_take(&in);
 	if (!dec_done(&in))
 		return ERR_AUTH;
 	found.gen = gen;
@@ -166,9 +184,7 @@ static int save(const char *file, struct keyring *k, const struct floor *new)
 		return r;
 	if (!later(new, &old))
 		return 0;
-	put_u64(&w, new->epoch);
-	put_u64(&w, new->grant_epoch);
-	put_bytes(&w, new->id, HASH_SIZE);
+	floor_put(&w, new);
 	r = enc_finish(&w, &body);
 	if (r == 0)
 		r = object_seal(k, OBJECT_FLOOR, new->gen, &body, &sealed);

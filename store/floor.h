@@ -2,9 +2,12 @@
 /*
  * floor - freshness: what has been accepted once is never gone behind.
  *
- * A floor names a commit.  A tip is fresh if it is that commit or descends from it, or if a
- * root-signed discontinuity newer than the floor's grant leads to it.  Floors come from a bundle
- * and from a state file outside the store; the later one counts.
+ * A floor names a commit and its grant.  A tip is fresh if it is that commit or descends from it, or
+ * if a root-signed discontinuity newer than the floor's grant leads to it.  Under the floor's own
+ * grant jumps will do; where the grant is another, every step is walked, and each new grant must
+ * have been made for its place (ancestry.h): so that no commit of a writer who was taken out since
+ * comes in, whoever may have built on it.  Floors come from a bundle and from a state file outside the
+ * store; the later one counts.
  */
 #ifndef FLOOR_H
 #define FLOOR_H
@@ -18,7 +21,11 @@ struct floor {
 	uint64_t grant_epoch;
 	uint32_t gen; /* the key generation of that commit; 0 in a bundle's floor: not known */
 	uint8_t id[HASH_SIZE];
+	uint8_t grant[HASH_SIZE]; /* the grant's hash */
 };
+
+void floor_put(struct enc *w, const struct floor *f);
+struct floor floor_take(struct dec *r); /* gen is 0 */
 
 struct floor floor_of(const struct commit *c);
 

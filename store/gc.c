@@ -4,10 +4,29 @@
 #include <string.h>
 #include <time.h>
 
-#define EVERY 16  /* commits between two sweeps of a busy scope */
-#define WINDOW 64 /* commits that one sweep goes through */
+#include "ancestry.h"
+#include "idset.h"
+#include "object.h"
 
-static bool over(const struct commit *c, uint64_t grace)
+#define EVERY 16	/* commits between two sweeps of a busy scope */
+#define WINDOW 64	/* commits that one sweep goes through */
+#define WINDOW_MAX 2048 /* when nobody in so many vouches for their age */
+
+struct sweep {
+	struct backend *b;
+	struct keyring *k;
+	uint64_t grace;
+	/* Of the commits seen so far, from the newest back: who has said that it is long ago? */
+	bool trusted; /* the root, or this writer itself */
+	bool several; /* two or more: one of them is not whoever retired what lies before */
+	const uint8_t *only;
+	uint8_t only_pk[crypto_sign_PUBLICKEYBYTES];
+	/* What is due of the oldest commits in a row, up to this epoch. */
+	uint64_t done;
+	struct idset due;
+};
+
+static bool is_old(const struct commit *c, uint64_t grace)
 {
 	struct timespec now;
 
@@ -16,71 +35,154 @@ static bool over(const struct commit *c, uint64_t grace)
 	return c->time / 1000000000u + grace < (uint64_t)now.tv_sec;
 }
 
-static void delete_retired(struct backend *b, const struct keyring *k, const struct commit *c)
+static bool same_key(const uint8_t *a, const uint8_t *b)
+{
+	return memcmp(a, b, crypto_sign_PUBLICKEYBYTES) == 0;
+}
+
+static void hear(struct sweep *s, const struct commit *c)
+{
+	if (!is_old(c, s->grace))
+		return;
+	if (same_key(c->writer, s->k->root_pk) || same_key(c->writer, s->k->writer_pk)) {
+		s->trusted = true;
+	} else if (!s->only) {
+		memcpy(s->only_pk, c->writer, sizeof(s->only_pk));
+		s->only = s->only_pk;
+	} else if (!same_key(c->writer, s->only)) {
+		s->several = true;
+	}
+}
+
+/* Every later commit's date is one before which c was there, if it is not a lie. */
+static bool is_over(const struct sweep *s, const struct commit *c)
+{
+	if (s->trusted || s->several)
+		return true;
+	return s->only && !same_key(c->writer, s->only) && is_old(c, s->grace);
+}
+
+static int take(struct sweep *s, const struct commit *c)
+{
+	int r = 0;
+
+	hear(s, c);
+	if (!is_over(s, c)) {
+		s->done = 0;
+		s->due.n = 0;
+		return 0;
+	}
+	s->done = s->done ? s->done : c->epoch;
+	for (size_t i = 0; r == 0 && i < c->nretired; i++)
+		r = idset_add(&s->due, c->retired[i]);
+	return r;
+}
+
+/* The commits from top back to first. */
+static int look(struct sweep *s, const struct commit *tip, uint64_t first, uint64_t top)
+{
+	COMMIT_CLEANUP struct commit c;
+	int r;
+
+	s->trusted = s->several = false;
+	s->only = NULL;
+	commit_init(&c);
+	r = ancestry_at(s->b, s->k, tip, top, &c);
+	while (r == 0 && (r = take(s, &c)) == 0 && c.epoch > first) {
+		COMMIT_CLEANUP struct commit prev;
+
+		commit_init(&prev);
+		r = ancestry_prev(s->b, s->k, &c, &prev);
+		commit_fini(&c);
+		c = prev;
+		commit_init(&prev);
+	}
+	return r;
+}
+
+/* The oldest tells in a few steps whether there is anything to do. */
+static bool is_due(struct sweep *s, const struct commit *tip, uint64_t first)
+{
+	COMMIT_CLEANUP struct commit oldest;
+
+	commit_init(&oldest);
+	if (ancestry_at(s->b, s->k, tip, first, &oldest) != 0)
+		return false;
+	return is_old(&oldest, s->grace) || oldest.time > tip->time;
+}
+
+static int name_record(void *arg, const struct record *rec)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < rec->nversions; i++)
+		r = idset_add(arg, rec->versions[i].id);
+	return r;
+}
+
+static int named_by(struct sweep *s, struct snapshot *tip, struct idset *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < tip->commit.npages; i++)
+		r = idset_add(out, tip->commit.pages[i].id);
+	if (r == 0)
+		r = snapshot_each(s->b, s->k, tip, name_record, out);
+	idset_sort(out);
+	return r;
+}
+
+/* What cannot be opened for want of keys, or of the disk, may be one. */
+static bool may_be_commit(const struct sweep *s, const uint8_t id[static HASH_SIZE])
+{
+	BLOB_CLEANUP struct blob body = {0};
+	uint32_t gen;
+
+	return object_get(s->b, s->k, OBJECT_COMMIT, id, &body, &gen) != ERR_AUTH;
+}
+
+static void delete_due(struct sweep *s, const struct idset *named)
 {
 	char key[BACKEND_KEY_SIZE];
 
-	for (size_t i = 0; i < c->nretired; i++) {
-		backend_object_key(k->scope_id, c->retired[i], key);
-		(void)b->ops->delete (b, key);
+	for (size_t i = 0; i < s->due.n; i++) {
+		if (idset_has(named, s->due.ids[i]) || may_be_commit(s, s->due.ids[i]))
+			continue;
+		backend_object_key(s->k->scope_id, s->due.ids[i], key);
+		(void)s->b->ops->delete (s->b, key);
 	}
 }
 
-static int ancestor(struct backend *b, struct keyring *k, const struct commit *tip, uint64_t epoch,
-		    struct commit *out)
+static void run(struct sweep *s, struct snapshot *tip, uint64_t *swept)
 {
-	uint8_t id[HASH_SIZE];
-	int r = commit_ancestor(b, k, tip, epoch, id);
+	IDSET_CLEANUP struct idset named = {0};
+	uint64_t first = tip->commit.swept + 1, newest = tip->commit.epoch, top = 0;
+	int r = 0;
 
-	if (r == 0)
-		r = commit_get(b, k, id, out);
-	return r == 0 && out->epoch != epoch ? ERR_AUTH : r;
-}
-
-/* The commits from epoch first to top, newest first: delete where the grace is over.  Returns the
- * newest epoch so treated, or 0; commit times never decrease, so all before it are treated too. */
-static uint64_t gc_back(struct backend *b, struct keyring *k, const struct commit *tip,
-			uint64_t first, uint64_t top, uint64_t grace)
-{
-	uint64_t done = 0;
-	struct commit c;
-	int r = ancestor(b, k, tip, top, &c);
-
-	while (r == 0) {
-		uint8_t prev[HASH_SIZE];
-		uint64_t epoch = c.epoch;
-
-		if (over(&c, grace)) {
-			delete_retired(b, k, &c);
-			done = done ? done : epoch;
-		}
-		memcpy(prev, c.prev, HASH_SIZE);
-		commit_fini(&c);
-		if (epoch <= first)
-			return done;
-		r = commit_get(b, k, prev, &c);
+	for (uint64_t n = WINDOW; r == 0 && !s->done && top < newest && n <= WINDOW_MAX; n *= 2) {
+		top = newest - first < n ? newest : first + n - 1;
+		r = look(s, &tip->commit, first, top);
 	}
-	return 0;
+	if (r < 0 || !s->done)
+		return;
+	if (s->due.n) {
+		if (named_by(s, tip, &named) < 0)
+			return;
+		delete_due(s, &named);
+	}
+	*swept = s->done;
 }
 
-void gc_run(struct backend *b, struct keyring *k, const struct commit *tip, uint64_t grace,
+void gc_run(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t grace,
 	    uint64_t *swept)
 {
-	uint64_t first = tip->swept + 1, top = tip->swept + WINDOW, done;
-	struct commit oldest;
-	bool due;
+	struct sweep s = {.b = b, .k = k, .grace = grace};
+	const struct commit *c = &tip->commit;
 
 	/* A quiet scope is swept by its first commit after the grace time, a busy one now and then. */
-	if (first > tip->epoch || (tip->epoch % EVERY && !over(tip, grace)))
+	if (c->swept >= c->epoch || (c->epoch % EVERY && !is_old(c, grace)))
 		return;
-	if (top > tip->epoch)
-		top = tip->epoch;
-	/* The oldest tells in a few steps whether there is anything to do. */
-	if (ancestor(b, k, tip, first, &oldest) != 0)
-		return;
-	due = over(&oldest, grace);
-	commit_fini(&oldest);
-	done = due ? gc_back(b, k, tip, first, top, grace) : 0;
-	if (done)
-		*swept = done;
+	if (is_due(&s, c, c->swept + 1))
+		run(&s, tip, swept);
+	idset_free(&s.due);
 }

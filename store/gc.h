@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * gc - deletes what commits have retired, once its grace time is over.
+ *
+ * A list of retired objects, and the date on it, is the word of whoever signed that commit.  Nothing
+ * goes that the tip still names, nor anything that opens as a commit; and that the grace time is over
+ * is taken from the root, from oneself, or from somebody else than who retired it.
  */
 #ifndef GC_H
 #define GC_H
 
-#include "commit.h"
+#include "snapshot.h"
 
 #define GC_GRACE (24u * 60 * 60) /* seconds */
 
 /*
  * Delete the retired objects of old ancestors of tip, a bounded number of commits at a time, and
- * set *swept to the epoch up to which it is done (for the next commit to record).  Whatever fails
- * is left for the next sweep: retired objects harm nobody.
+ * set *swept to the epoch up to which it is done (for the next commit to record).  May load tip's
+ * pages.  Whatever fails is left for the next time, or for check --prune: retired objects harm nobody.
  */
-void gc_run(struct backend *b, struct keyring *k, const struct commit *tip, uint64_t grace,
+void gc_run(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t grace,
 	    uint64_t *swept);
 
 #endif

@@ -30,10 +30,15 @@ int grant_copy(const struct grant *from, struct grant *to)
 	return 0;
 }
 
+static void take_hash(struct grant *g)
+{
+	crypto_generichash(g->hash, sizeof(g->hash), g->bytes.data, g->bytes.len, NULL, 0);
+}
+
 /* What the root signs; fields are the grant's own. */
 static void put_message(struct enc *w, const struct keyring *k, const uint8_t *fields, size_t len)
 {
-	put_bytes(w, "sfs1grnt", 8);
+	put_bytes(w, "sfs2grnt", 8);
 	put_bytes(w, k->store_id, STORE_ID_SIZE);
 	put_bytes(w, k->scope_id, SCOPE_ID_SIZE);
 	put_bytes(w, fields, len);
@@ -44,6 +49,7 @@ static void put_fields(struct enc *w, const struct grant *g)
 	put_u32(w, g->gen);
 	put_bytes(w, g->pk, sizeof(g->pk));
 	put_u64(w, g->epoch);
+	put_bytes(w, g->after, sizeof(g->after));
 	put_u8(w, g->flags);
 	if (g->flags & GRANT_DISCONTINUITY) {
 		put_bytes(w, g->base, sizeof(g->base));
@@ -79,6 +85,7 @@ int grant_sign(const struct keyring *k, struct grant *g)
 		return r;
 	blob_free(&g->bytes);
 	g->bytes = bytes;
+	take_hash(g);
 	return 0;
 }
 
@@ -89,6 +96,7 @@ static int parse(struct grant *g)
 	g->gen = take_u32(&r);
 	take_copy(&r, g->pk, sizeof(g->pk));
 	g->epoch = take_u64(&r);
+	take_copy(&r, g->after, sizeof(g->after));
 	g->flags = take_u8(&r);
 	if (g->flags & GRANT_DISCONTINUITY) {
 		take_copy(&r, g->base, sizeof(g->base));
@@ -127,6 +135,7 @@ int grant_parse(const struct keyring *k, const uint8_t *bytes, size_t len, struc
 	if (!g.bytes.data)
 		return ERR_NOMEM;
 	memcpy(g.bytes.data, bytes, len);
+	take_hash(&g);
 	r = parse(&g);
 	if (r < 0)
 		grant_fini(&g);

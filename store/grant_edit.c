@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The changes of a scope that only the root can make: who may sign, and what history is. */
+/* The changes of a scope that only the root can make: who may sign. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +40,7 @@ static int fill_grant(struct txn *a, void *arg, size_t *failed)
 		list[g->nwriters++] = *job->w;
 	}
 	g->epoch++;
-	return grant_sign(a->k, g);
+	return commit_sign_grant(a->k, &a->next);
 }
 
 static int grant_edit(struct backend *b, struct keyring *k, const struct apply_options *opt,
@@ -63,34 +63,4 @@ int apply_regrant(struct backend *b, struct keyring *k, const struct apply_optio
 		  const struct grant_writer *w, struct apply_result *result)
 {
 	return grant_edit(b, k, opt, (struct grant_edit){w, GRANT_REPLACE}, result);
-}
-
-/* --- a restored backup ------------------------------------------------------------------------ */
-
-struct restart {
-	uint64_t since; /* the grant epoch that no floor has seen */
-};
-
-static int fill_restart(struct txn *a, void *arg, size_t *failed)
-{
-	const struct restart *job = arg;
-	struct grant *g = &a->next.grant;
-
-	(void)failed;
-	g->epoch = (g->epoch > job->since ? g->epoch : job->since) + 1;
-	g->flags |= GRANT_DISCONTINUITY;
-	memcpy(g->base, a->tip->commit.id, HASH_SIZE);
-	g->base_epoch = a->tip->commit.epoch;
-	g->since = g->epoch;
-	return grant_sign(a->k, g);
-}
-
-int apply_discontinuity(struct backend *b, struct keyring *k, const struct floor *passed,
-			struct apply_result *result)
-{
-	struct restart restart = {.since = passed->grant_epoch};
-	struct txn_job job = {.fill = fill_restart, .arg = &restart};
-
-	*result = (struct apply_result){0};
-	return k->has_root ? txn_run(b, k, NULL, &job, result) : ERR_DENIED;
 }

@@ -13,8 +13,13 @@
 #define AD_SIZE (8 + STORE_ID_SIZE + SCOPE_ID_SIZE + 4)
 
 static const char *const tags[] = {
-	[OBJECT_REF] = "sfs1ref ",   [OBJECT_COMMIT] = "sfs1comm", [OBJECT_PAGE] = "sfs1page",
-	[OBJECT_VALUE] = "sfs1vobj", [OBJECT_FLOOR] = "sfs1flor",
+	[OBJECT_REF] = "sfs1ref ",   [OBJECT_COMMIT] = "sfs2comm", [OBJECT_PAGE] = "sfs1page",
+	[OBJECT_VALUE] = "sfs1vobj", [OBJECT_FLOOR] = "sfs2flor",
+};
+/* Tags of formats gone by, to tell such a file from one that was altered; NULL: it never changed. */
+static const char *const old_tags[] = {
+	[OBJECT_COMMIT] = "sfs1comm",
+	[OBJECT_FLOOR] = "sfs1flor",
 };
 
 size_t object_padded(size_t len)
@@ -43,10 +48,10 @@ static uint32_t get_le32(const uint8_t *p)
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static void additional_data(const struct keyring *k, enum object_kind kind, uint32_t gen,
+static void additional_data(const struct keyring *k, const char *tag, uint32_t gen,
 			    uint8_t ad[static AD_SIZE])
 {
-	memcpy(ad, tags[kind], 8);
+	memcpy(ad, tag, 8);
 	memcpy(ad + 8, k->store_id, STORE_ID_SIZE);
 	memcpy(ad + 8 + STORE_ID_SIZE, k->scope_id, SCOPE_ID_SIZE);
 	put_le32(ad + 8 + STORE_ID_SIZE + SCOPE_ID_SIZE, gen);
@@ -74,7 +79,7 @@ int object_seal(struct keyring *k, enum object_kind kind, uint32_t gen, const st
 	put_le32(plain, (uint32_t)body->len);
 	if (body->len)
 		memcpy(plain + 4, body->data, body->len);
-	additional_data(k, kind, gen, ad);
+	additional_data(k, tags[kind], gen, ad);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(plain, NULL, plain, padded, ad, sizeof(ad), NULL,
 						   p + 4, g->meta);
 	*out = (struct blob){.data = p, .len = HEAD + padded + TAG};
@@ -97,12 +102,31 @@ static int unpad(struct blob *b)
 	return 0;
 }
 
+static bool decrypt(const struct keyring *k, const struct keyring_gen *g, const char *tag,
+		    const struct blob *sealed, uint8_t *plain)
+{
+	uint8_t ad[AD_SIZE];
+
+	additional_data(k, tag, g->gen, ad);
+	return crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, sealed->data + HEAD,
+							  sealed->len - HEAD, ad, sizeof(ad),
+							  sealed->data + 4, g->meta) == 0;
+}
+
+/* Sealed with our keys under the tag that the kind had once? */
+static bool is_old(const struct keyring *k, const struct keyring_gen *g, enum object_kind kind,
+		   const struct blob *sealed, uint8_t *plain)
+{
+	const size_t n = sizeof(old_tags) / sizeof(old_tags[0]);
+
+	return (size_t)kind < n && old_tags[kind] && decrypt(k, g, old_tags[kind], sealed, plain);
+}
+
 int object_open(struct keyring *k, enum object_kind kind, const struct blob *sealed,
 		struct blob *body, uint32_t *gen)
 {
 	BLOB_CLEANUP struct blob plain = {0};
 	const struct keyring_gen *g;
-	uint8_t ad[AD_SIZE];
 	uint32_t stated;
 	int r;
 
@@ -116,11 +140,8 @@ int object_open(struct keyring *k, enum object_kind kind, const struct blob *sea
 	if (!plain.data)
 		return ERR_NOMEM;
 	plain.len = sealed->len - HEAD - TAG;
-	additional_data(k, kind, stated, ad);
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain.data, NULL, NULL, sealed->data + HEAD,
-						       sealed->len - HEAD, ad, sizeof(ad),
-						       sealed->data + 4, g->meta) != 0)
-		return ERR_AUTH;
+	if (!decrypt(k, g, tags[kind], sealed, plain.data))
+		return is_old(k, g, kind, sealed, plain.data) ? ERR_VERSION : ERR_AUTH;
 	r = unpad(&plain);
 	if (r < 0)
 		return r;

@@ -33,7 +33,7 @@ size_t object_padded(size_t len);
 /* Seal body under generation gen. */
 WUR int object_seal(struct keyring *k, enum object_kind kind, uint32_t gen, const struct blob *body,
 		    struct blob *out);
-/* Open; *gen is the authenticated generation.  ERR_AUTH, ERR_GENERATION. */
+/* Open; *gen is the authenticated generation.  ERR_AUTH, ERR_GENERATION, ERR_VERSION. */
 WUR int object_open(struct keyring *k, enum object_kind kind, const struct blob *sealed,
 		    struct blob *body, uint32_t *gen);
 

@@ -91,22 +91,32 @@ static bool in_order(const char *a, const char *b)
 	return name_cmp(a, b) < 0 && !name_is_below(b, a);
 }
 
-int page_check(const struct blob *body, const char *first, const char *next)
+int page_check_place(const struct blob *body, const char *last, const char *first, const char *next)
+{
+	struct dec r = dec_of(body->data, body->len);
+	char begins[NAME_SIZE];
+
+	take_str8(&r, begins, sizeof(begins));
+	if (r.failed || strcmp(begins, first) != 0)
+		return ERR_AUTH;
+	return next && !in_order(last, next) ? ERR_AUTH : 0;
+}
+
+int page_check(const struct blob *body, const char *first, const char *next, char *last)
 {
 	struct page_cursor c = page_walk(body);
 	struct record rec;
-	char last[NAME_SIZE];
 	size_t n = 0;
 
 	while (page_next(&c, &rec)) {
-		if (n == 0 ? strcmp(rec.name, first) != 0 : !in_order(last, rec.name))
+		if (n && !in_order(last, rec.name))
 			return ERR_AUTH;
-		memcpy(last, rec.name, sizeof(last));
+		memcpy(last, rec.name, NAME_SIZE);
 		n++;
 	}
 	if (c.bad || n == 0 || body->len > PAGE_MAX)
 		return ERR_AUTH;
-	return next && !in_order(last, next) ? ERR_AUTH : 0;
+	return page_check_place(body, last, first, next);
 }
 
 int page_find(const struct blob *body, const char *name, struct record *out)

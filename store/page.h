@@ -56,9 +56,13 @@ struct page_cursor {
 /*
  * Checks the whole body: parses to the last byte, names valid and strictly ascending, no name that
  * is both file and directory.  first: the name it must start with; next: the first name of the
- * page after it, NULL for the last page; both rules hold across that border too.  ERR_AUTH.
+ * page after it, NULL for the last page; both rules hold across that border too.  last, NAME_SIZE
+ * bytes, gets the last name.  ERR_AUTH.
  */
-WUR int page_check(const struct blob *body, const char *first, const char *next);
+WUR int page_check(const struct blob *body, const char *first, const char *next, char *last);
+/* The same of a page that was checked in another place: last is its last name. */
+WUR int page_check_place(const struct blob *body, const char *last, const char *first,
+			 const char *next);
 
 struct page_cursor page_walk(const struct blob *body);
 /* False at the end (then .bad tells a parse error). */

@@ -33,6 +33,8 @@ int rewrite_page(struct txn *a, size_t at, const struct merge_out *m, size_t *ma
 		return r;
 	for (size_t i = 0; i < m->n; i = merge_cut(m, i))
 		n++;
+	if (c->npages - old + n > COMMIT_PAGES_MAX)
+		return ERR_TOOBIG;
 	pages = realloc(c->pages, (c->npages + n + 1) * sizeof(*pages));
 	if (!pages)
 		return ERR_NOMEM;

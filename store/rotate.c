@@ -20,7 +20,7 @@ static int fill_begin(struct txn *a, void *arg, size_t *failed)
 		return ERR_EXIST;
 	g->flags |= GRANT_ROTATING;
 	g->epoch++;
-	return grant_sign(a->k, g);
+	return commit_sign_grant(a->k, &a->next);
 }
 
 int rotate_begin(struct backend *b, struct keyring *k, const struct apply_options *opt,
@@ -122,7 +122,7 @@ static int fill_step(struct txn *a, void *arg, size_t *failed)
 	memcpy(g->pk, keys->pk, sizeof(g->pk));
 	g->flags &= (uint8_t)~GRANT_ROTATING;
 	g->epoch++;
-	return grant_sign(a->k, g);
+	return commit_sign_grant(a->k, &a->next);
 }
 
 /* How many kept versions are not of generation gen, counted no further than limit. */

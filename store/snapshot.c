@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "idset.h"
 #include "object.h"
 
 static void page_release(struct page *p)
@@ -68,6 +69,12 @@ int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floo
 	return 0;
 }
 
+/* The first name of the page after page i. */
+static const char *next_first(const struct commit *c, size_t i)
+{
+	return i + 1 < c->npages ? c->pages[i + 1].first : NULL;
+}
+
 int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, size_t i,
 		  const struct page **out)
 {
@@ -88,8 +95,7 @@ int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, size
 		if (r == ERR_NOENT)
 			r = ERR_INCOMPLETE;
 		if (r == 0)
-			r = page_check(&p->body, c->pages[i].first,
-				       i + 1 < c->npages ? c->pages[i + 1].first : NULL);
+			r = page_check(&p->body, c->pages[i].first, next_first(c, i), p->last);
 		if (r < 0) {
 			page_release(p);
 			return r;
@@ -101,8 +107,8 @@ int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, size
 	return 0;
 }
 
-static const struct page *shared_page(const struct snapshot *prev, const struct commit_page *want,
-				      size_t *i)
+static struct page *shared_page(const struct snapshot *prev, const struct commit_page *want,
+				size_t *i)
 {
 	size_t at;
 
@@ -115,65 +121,39 @@ static const struct page *shared_page(const struct snapshot *prev, const struct 
 	return prev->pages[at];
 }
 
+static int share_page(struct snapshot *s, size_t i, struct page *p)
+{
+	const struct commit *c = &s->commit;
+	int r = page_check_place(&p->body, p->last, c->pages[i].first, next_first(c, i));
+
+	if (r < 0)
+		return r;
+	s->pages[i] = p;
+	p->refs++;
+	return 0;
+}
+
 int snapshot_load(struct backend *b, struct keyring *k, struct snapshot *s,
 		  const struct snapshot *prev)
 {
 	for (size_t i = 0; i < s->commit.npages; i++) {
+		struct page *shared = NULL;
 		size_t at;
 		int r;
 
-		if (!s->pages[i] && shared_page(prev, &s->commit.pages[i], &at)) {
-			s->pages[i] = prev->pages[at];
-			s->pages[i]->refs++;
-			continue;
-		}
-		r = snapshot_page(b, k, s, i, NULL);
+		if (!s->pages[i])
+			shared = shared_page(prev, &s->commit.pages[i], &at);
+		r = shared ? share_page(s, i, shared) : snapshot_page(b, k, s, i, NULL);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* --- completeness: a growing set of ids, sorted once ---------------------------------------- */
-
-struct ids {
-	uint8_t (*ids)[HASH_SIZE];
-	size_t n, cap;
-};
-
-static int ids_add(struct ids *set, const uint8_t id[static HASH_SIZE])
-{
-	if (set->n == set->cap) {
-		size_t cap = set->cap ? 2 * set->cap : 64;
-		void *p = realloc(set->ids, cap * HASH_SIZE);
-
-		if (!p)
-			return ERR_NOMEM;
-		set->ids = p;
-		set->cap = cap;
-	}
-	memcpy(set->ids[set->n++], id, HASH_SIZE);
-	return 0;
-}
-
-static int ids_cmp(const void *a, const void *b)
-{
-	return memcmp(a, b, HASH_SIZE);
-}
-
-static void ids_sort(struct ids *set)
-{
-	if (set->n)
-		qsort(set->ids, set->n, HASH_SIZE, ids_cmp);
-}
-
-static bool ids_has(const struct ids *set, const uint8_t id[static HASH_SIZE])
-{
-	return set->n && bsearch(id, set->ids, set->n, HASH_SIZE, ids_cmp);
-}
+/* --- completeness ---------------------------------------------------------------------------- */
 
 /* The newest values of the pages of s that other does not share. */
-static int collect(const struct snapshot *s, const struct snapshot *other, struct ids *set)
+static int collect(const struct snapshot *s, const struct snapshot *other, struct idset *set)
 {
 	for (size_t i = 0; i < s->commit.npages; i++) {
 		struct page_cursor c;
@@ -187,17 +167,17 @@ static int collect(const struct snapshot *s, const struct snapshot *other, struc
 			continue;
 		c = page_walk(&s->pages[i]->body);
 		while (r == 0 && page_next(&c, &rec))
-			r = ids_add(set, rec.versions[0].id);
+			r = idset_add(set, rec.versions[0].id);
 		if (r < 0)
 			return r;
 	}
-	ids_sort(set);
+	idset_sort(set);
 	return 0;
 }
 
 struct listing {
-	const struct ids *want;
-	struct ids
+	const struct idset *want;
+	struct idset
 		there; /* those of want that were listed: no longer than it, whatever lies about */
 };
 
@@ -209,13 +189,13 @@ static int add_listed(void *arg, const char *key)
 	size_t len;
 
 	if (!hex || sodium_hex2bin(id, sizeof(id), hex + 1, strlen(hex + 1), NULL, &len, NULL) ||
-	    len != HASH_SIZE || !ids_has(l->want, id))
+	    len != HASH_SIZE || !idset_has(l->want, id))
 		return 0;
-	return ids_add(&l->there, id);
+	return idset_add(&l->there, id);
 }
 
 /* One look for each of a few, one listing for many.  want is sorted. */
-static int all_there(struct backend *b, const struct keyring *k, const struct ids *want)
+static int all_there(struct backend *b, const struct keyring *k, const struct idset *want)
 {
 	struct listing l = {.want = want};
 	char prefix[BACKEND_KEY_SIZE] = "objects/";
@@ -231,31 +211,31 @@ static int all_there(struct backend *b, const struct keyring *k, const struct id
 	}
 	sodium_bin2hex(prefix + 8, sizeof(prefix) - 8, k->scope_id, SCOPE_ID_SIZE);
 	r = b->ops->list(b, prefix, add_listed, &l);
-	ids_sort(&l.there);
+	idset_sort(&l.there);
 	for (size_t i = 0; r == 0 && i < want->n; i++)
-		if (!ids_has(&l.there, want->ids[i]))
+		if (!idset_has(&l.there, want->ids[i]))
 			r = ERR_INCOMPLETE;
-	free(l.there.ids);
+	idset_free(&l.there);
 	return r;
 }
 
 int snapshot_complete(struct backend *b, struct keyring *k, struct snapshot *s,
 		      const struct snapshot *prev)
 {
-	struct ids now = {0}, before = {0};
+	struct idset now = {0}, before = {0};
 	size_t kept = 0;
 	int r = collect(s, prev, &now);
 
 	if (r == 0 && prev)
 		r = collect(prev, s, &before);
 	for (size_t i = 0; r == 0 && i < now.n; i++)
-		if (!ids_has(&before, now.ids[i]))
+		if (!idset_has(&before, now.ids[i]))
 			memmove(now.ids[kept++], now.ids[i], HASH_SIZE);
 	now.n = kept;
 	if (r == 0)
 		r = all_there(b, k, &now);
-	free(now.ids);
-	free(before.ids);
+	idset_free(&now);
+	idset_free(&before);
 	return r;
 }
 

@@ -13,6 +13,7 @@ struct page {
 	unsigned refs;
 	uint8_t id[HASH_SIZE];
 	struct blob body; /* page_check has passed; walk it with page_walk */
+	char last[NAME_SIZE];
 };
 
 struct snapshot {
@@ -35,7 +36,8 @@ void snapshot_close(struct snapshot *s); /* NULL is fine */
 /* Page i, loaded on first use; borrowed from the snapshot. */
 WUR int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, size_t i,
 		      const struct page **out);
-/* Load every page; those that prev (may be NULL) has too are shared, not read again. */
+/* Load every page; those that prev (may be NULL) has too are shared, not read again, but judged
+ * between their new neighbours as if they were. */
 WUR int snapshot_load(struct backend *b, struct keyring *k, struct snapshot *s,
 		      const struct snapshot *prev);
 /* Every newest value that s names and prev (may be NULL) does not is there.  ERR_INCOMPLETE. */

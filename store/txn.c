@@ -114,7 +114,7 @@ static int swap_ref(struct txn *a)
 	if (r < 0)
 		return r;
 	backend_ref_key(a->k->scope_id, key);
-	return a->b->ops->swap(a->b, key, a->tip ? &a->tip->ref : NULL, &ref);
+	return a->b->ops->swap(a->b, key, a->tip && a->tip->ref.data ? &a->tip->ref : NULL, &ref);
 }
 
 /* a->next is complete but for its own object. */
@@ -141,7 +141,7 @@ static int begin(struct txn *a)
 		return ERR_DENIED;
 	r = commit_follow(a->b, a->k, &a->tip->commit, &a->next);
 	if (r == 0)
-		gc_run(a->b, a->k, &a->tip->commit, grace, &a->next.swept);
+		gc_run(a->b, a->k, a->tip, grace, &a->next.swept);
 	return r;
 }
 
@@ -151,6 +151,21 @@ static void pause_after_conflict(unsigned attempt)
 	struct timespec t = {.tv_nsec = (long)randombytes_uniform(most * 1000) * 1000};
 
 	nanosleep(&t, NULL);
+}
+
+int txn_upon(struct backend *b, struct keyring *k, struct snapshot *tip, const struct txn_job *job,
+	     struct apply_result *result)
+{
+	static const struct apply_options none;
+	struct txn a = {.b = b, .k = k, .opt = &none, .tip = tip, .expected = job->expected};
+	int r = commit_follow(b, k, &tip->commit, &a.next);
+
+	result->attempts = 1;
+	if (r == 0)
+		r = job->fill(&a, job->arg, &result->failed);
+	if (r == 0)
+		r = finish(&a);
+	return conclude(&a, r, result);
 }
 
 int txn_run(struct backend *b, struct keyring *k, const struct apply_options *opt,
@@ -198,7 +213,7 @@ int apply_genesis(struct backend *b, struct keyring *k, struct apply_result *res
 	if (r == 0) {
 		memcpy(g->writers[0].pk, k->root_pk, sizeof(g->writers[0].pk));
 		memcpy(g->writers[0].name, "root", 5);
-		r = grant_sign(k, g);
+		r = commit_sign_grant(k, &a.next);
 	}
 	if (r == 0)
 		r = finish(&a);

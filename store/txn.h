@@ -36,6 +36,9 @@ WUR int txn_put(struct txn *a, struct blob *sealed, const uint8_t id[static HASH
 /* List id among the objects that a->next no longer names. */
 WUR int txn_retire(struct commit *c, const uint8_t id[static HASH_SIZE]);
 
+/* One attempt upon tip, which it takes; ERR_CONFLICT when the ref is not tip->ref (empty: absent). */
+WUR int txn_upon(struct backend *b, struct keyring *k, struct snapshot *tip,
+		 const struct txn_job *job, struct apply_result *result);
 WUR int txn_run(struct backend *b, struct keyring *k, const struct apply_options *opt,
 		const struct txn_job *job, struct apply_result *result);
 

@@ -40,13 +40,13 @@ static void build(struct dec *in, struct blob *plain)
 
 	if (len > rest)
 		len = rest;
-	put_head(&grant, "sfs1grnt");
+	put_head(&grant, "sfs2grnt");
 	put_bytes(&grant, fields, len);
 	put_u32(&w, (uint32_t)(len + SIGNATURE));
 	put_bytes(&w, fields, len);
 	put_signed(&w, &grant, f->root->sk);
 	crypto_generichash(hash, sizeof(hash), w.data + 4, w.len - 4, NULL, 0);
-	put_head(&body, "sfs1cmit");
+	put_head(&body, "sfs2cmit");
 	put_u32(&body, 1);
 	put_bytes(&body, hash, sizeof(hash));
 	put_bytes(&body, fields + len, rest - len);

@@ -15,7 +15,7 @@
 
 static struct fixture *f;
 static struct keyring *ring;
-static const char *const tags[] = {"sfs1ref ", "sfs1comm", "sfs1page", "sfs1vobj", "sfs1flor"};
+static const char *const tags[] = {"sfs1ref ", "sfs2comm", "sfs1page", "sfs1vobj", "sfs2flor"};
 
 /* As object.h has it: generation | nonce | AEAD of what the input says. */
 static struct blob seal(unsigned kind, const uint8_t *plain, size_t len)

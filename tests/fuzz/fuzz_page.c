@@ -25,11 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct blob body = {malloc(size + 1), size};
 	struct page_cursor c;
 	struct record rec;
+	char last[NAME_SIZE];
 
 	require(body.data);
 	memcpy(body.data, data, size);
 	c = page_walk(&body);
-	if (page_next(&c, &rec) && page_check(&body, rec.name, NULL) == 0)
+	if (page_next(&c, &rec) && page_check(&body, rec.name, NULL, last) == 0)
 		walk(&body);
 	blob_free(&body);
 	return 0;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ancestry.h"
 #include "apply.h"
 #include "bundle.h"
 #include "object.h"
@@ -318,10 +319,11 @@ static void every_ancestor_is_reached(void **state)
 	}
 	s = newest(w);
 	for (int i = 1; i <= N; i++) {
-		uint8_t id[HASH_SIZE];
+		COMMIT_CLEANUP struct commit at;
 
-		assert_int_equal(commit_ancestor(w->b, w->admin, &s->commit, (uint64_t)i, id), 0);
-		assert_memory_equal(id, ids[i], HASH_SIZE);
+		commit_init(&at);
+		assert_int_equal(ancestry_at(w->b, w->admin, &s->commit, (uint64_t)i, &at), 0);
+		assert_memory_equal(at.id, ids[i], HASH_SIZE);
 	}
 }
 

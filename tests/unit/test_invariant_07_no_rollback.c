@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "object.h"
+#include "rewind.h"
 #include "rotate.h"
 
 #define HISTORY 24
@@ -467,6 +468,7 @@ static void a_discontinuity_for_another_history(void **state)
 {
 	struct fixture *f = *state;
 	BUNDLE_CLEANUP struct bundle *ci = NULL;
+	REWIND_CLEANUP struct rewind rw = {0};
 	struct apply_result result;
 	struct commit next = {0};
 	struct backend *fork;
@@ -479,7 +481,8 @@ static void a_discontinuity_for_another_history(void **state)
 	past_init(f, &p);
 	fork = memory_copy(p.stores[3]);
 	memory_restore(f->b, p.stores[8]);
-	ok(apply_discontinuity(f->b, p.admin, &p.floors[HISTORY - 1], &result));
+	ok(rewind_find(f->b, p.admin, &p.floors[HISTORY - 1], 0, &rw));
+	ok(rewind_commit(f->b, p.admin, &rw, (const char *[]){"ci"}, 1, &result));
 
 	/* The writer takes that grant to a fork from before the commit it names. */
 	{

@@ -138,7 +138,8 @@ static void the_new_grant(void **state)
 	story_fini(&s);
 }
 
-/* An honest writer with a floor from before, shown Mallory's commit, signs on: in vain. */
+/* An honest writer with a floor from before, shown Mallory's commit, walks to it by way of the
+ * revocation, and does not sign on. */
 static void an_honest_writer_misled(void **state)
 {
 	struct fixture *f = *state;
@@ -146,11 +147,13 @@ static void an_honest_writer_misled(void **state)
 
 	story_init(f, &s);
 	publish(&s);
+	fails(ERR_STALE,
+	      fixture_set(f->b, s.honest->rings[0], &s.honest->floors[0], "token", "x", NULL));
+	/* One that has no floor at all signs on, in vain. */
 	for (int i = 0; i < 20; i++) {
-		ok(fixture_set(f->b, s.honest->rings[0], &s.honest->floors[0], "token", "x", NULL));
+		ok(fixture_set(f->b, s.honest->rings[0], NULL, "token", "x", NULL));
 		fails(ERR_STALE, reads(&s, &s.revocation));
 	}
-	/* With a floor from after it does not. */
 	fails(ERR_STALE, fixture_set(f->b, s.honest->rings[0], &s.revocation, "token", "x", NULL));
 	story_fini(&s);
 }

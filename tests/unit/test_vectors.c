@@ -342,6 +342,15 @@ static void write_state(const struct keyring *k)
 	free(dir);
 }
 
+static void check_grant_hash(const struct floor *f)
+{
+	BLOB_CLEANUP struct blob grant = hex(store(), "grant2");
+	uint8_t hash[HASH_SIZE];
+
+	crypto_generichash(hash, sizeof(hash), grant.data, grant.len, NULL, 0);
+	assert_memory_equal(f->grant, hash, HASH_SIZE);
+}
+
 static void test_store(void **state)
 {
 	KEYRING_CLEANUP struct keyring *k = ring_of_store();
@@ -356,6 +365,7 @@ static void test_store(void **state)
 	assert_int_equal(floor_load("state", k, &f), 0);
 	assert_int_equal(f.epoch, 2);
 	assert_int_equal(f.grant_epoch, 2);
+	check_grant_hash(&f);
 	check_snapshot(b, k, &f);
 	scratch_leave();
 }

@@ -115,17 +115,17 @@ class Scope:
         ad += name.lower().encode("ascii")
         return epk + aead(key, bytes(24), ad, value)
 
-    def grant(self, gen, epoch, writers, flags=0):
-        fields = u32(gen) + self.pk(gen) + u64(epoch) + u8(flags)
+    def grant(self, gen, epoch, after, writers, flags=0):
+        fields = u32(gen) + self.pk(gen) + u64(epoch) + after + u8(flags)
         fields += u16(len(writers)) + b"".join(pk + str8(name) for pk, name in writers)
-        return fields + sign(ROOT_SK, b"sfs1grnt" + STORE_ID + self.id + fields)
+        return fields + sign(ROOT_SK, b"sfs2grnt" + STORE_ID + self.id + fields)
 
     def commit(self, gen, grant, pair, epoch, prev, jump, time, pages, retired, swept=0):
         pk, sk = pair
         state = u64(epoch) + prev + jump[0] + u64(jump[1]) + u64(time) + pk + u64(swept)
         state += u32(len(pages)) + b"".join(i + str8(first) for i, first in pages)
         state += u32(len(retired)) + b"".join(retired)
-        message = b"sfs1cmit" + STORE_ID + self.id + u32(gen) + hash_(32, grant) + state
+        message = b"sfs2cmit" + STORE_ID + self.id + u32(gen) + hash_(32, grant) + state
         return u32(len(grant)) + grant + state + sign(sk, message)
 
 
@@ -165,14 +165,14 @@ def make_store(s):
         id_ = put(b"sfs1vobj", "value", body, label, gen, **more)
         return id_, set_epoch, TIME + (set_epoch - 1) * 10**9, gen, len(value), CI_PK
 
-    grant1 = s.grant(1, 1, [(ROOT_PK, "root")])
-    grant2 = s.grant(1, 2, [(ROOT_PK, "root"), (CI_PK, "ci")])
     none = bytes(32)
+    grant1 = s.grant(1, 1, none, [(ROOT_PK, "root")])
 
     body = s.commit(1, grant1, root, 1, none, (none, 0), TIME, [], [])
-    c1 = put(b"sfs1comm", "commit", body, "commit 1", epoch=1)
+    c1 = put(b"sfs2comm", "commit", body, "commit 1", epoch=1)
+    grant2 = s.grant(1, 2, c1, [(ROOT_PK, "root"), (CI_PK, "ci")])
     body = s.commit(1, grant2, root, 2, c1, (c1, 1), TIME + 10**9, [], [])
-    c2 = put(b"sfs1comm", "commit", body, "commit 2", epoch=2)
+    c2 = put(b"sfs2comm", "commit", body, "commit 2", epoch=2)
 
     old = put_value(3, "DB/Password", b"correct horse", "value 1")
     token = put_value(3, "token", b"", "value 2")
@@ -182,7 +182,7 @@ def make_store(s):
     body = s.commit(
         1, grant2, ci, 3, c2, (c2, 2), TIME + 2 * 10**9, [(page1, "DB/Password")], []
     )
-    c3 = put(b"sfs1comm", "commit", body, "commit 3", epoch=3)
+    c3 = put(b"sfs2comm", "commit", body, "commit 3", epoch=3)
 
     new = put_value(4, "DB/Password", b"battery staple" * 20, "value 3")
     second = record("DB/Password", 1, "PGPASSWORD", 4102444800, old[2], [new, old])
@@ -190,12 +190,12 @@ def make_store(s):
     body = s.commit(
         1, grant2, ci, 4, c3, (c1, 1), TIME + 3 * 10**9, [(page2, "DB/Password")], [page1]
     )
-    c4 = put(b"sfs1comm", "commit", body, "commit 4", epoch=4)
+    c4 = put(b"sfs2comm", "commit", body, "commit 4", epoch=4)
 
-    grant3 = s.grant(1, 3, [(ROOT_PK, "root"), (CI_PK, "ci")], flags=2)
+    grant3 = s.grant(1, 3, c4, [(ROOT_PK, "root"), (CI_PK, "ci")], flags=2)
     pages = [(page2, "DB/Password")]
     body = s.commit(1, grant3, root, 5, c4, (c4, 4), TIME + 4 * 10**9, pages, [])
-    c5 = put(b"sfs1comm", "commit", body, "commit 5", epoch=5)
+    c5 = put(b"sfs2comm", "commit", body, "commit 5", epoch=5)
 
     new2 = put_value(4, "DB/Password", b"battery staple" * 20, "value 4", 2)
     old2 = put_value(3, "DB/Password", b"correct horse", "value 5", 2)
@@ -203,19 +203,20 @@ def make_store(s):
     third = record("DB/Password", 1, "PGPASSWORD", 4102444800, old[2], [new2, old2])
     third += record("token", 0, "", 0, token[2], [token2])
     page3 = put(b"sfs1page", "page", third, "page 3", 2)
-    grant4 = s.grant(2, 4, [(ROOT_PK, "root"), (CI_PK, "ci")])
+    grant4 = s.grant(2, 4, c5, [(ROOT_PK, "root"), (CI_PK, "ci")])
     pages, retired = [(page3, "DB/Password")], [new[0], old[0], token[0], page2]
     body = s.commit(2, grant4, root, 6, c5, (c5, 5), TIME + 5 * 10**9, pages, retired)
-    c6 = put(b"sfs1comm", "commit", body, "commit 6", 2, epoch=6)
+    c6 = put(b"sfs2comm", "commit", body, "commit 6", 2, epoch=6)
 
     ref = s.envelope(b"sfs1ref ", 2, c6, "ref")
-    floor_body = u64(2) + u64(2) + c2
-    floor = s.envelope(b"sfs1flor", 1, floor_body, "floor")
+    floor_body = u64(2) + u64(2) + c2 + hash_(32, grant2)
+    floor = s.envelope(b"sfs2flor", 1, floor_body, "floor")
     return {
         "project": s.project,
         "domain": s.domain,
         "ref": {"gen": 2, "sealed": ref.hex(), "body": c6.hex()},
         "floor": {"gen": 1, "sealed": floor.hex(), "body": floor_body.hex()},
+        "grant2": grant2.hex(),
         "objects": objects,
         "latest": [
             {
@@ -242,16 +243,16 @@ def summed(data):
     return data + hash_(32, data)
 
 
-def bundles(s, commit4):
-    floor = u64(4) + u64(2) + commit4
-    nothing = u64(0) + u64(0) + bytes(32)
-    reader = b"sfs1rdr " + ROOT_PK + str8(s.project) + str8(s.domain) + u8(4)
+def bundles(s, commit4, grant2):
+    floor = u64(4) + u64(2) + commit4 + hash_(32, grant2)
+    nothing = u64(0) + u64(0) + bytes(64)
+    reader = b"sfs2rdr " + ROOT_PK + str8(s.project) + str8(s.domain) + u8(4)
     for at in SCOPES:
         reader += at.id + (floor if at is s else nothing)
         reader += u8(2) if at is s else u8(1)
         for gen in (2, 1) if at is s else (1,):
             reader += u32(gen) + at.meta(gen) + at.sk(gen)
-    writer = b"sfs1wtr " + ROOT_PK + str8(s.project) + str8(s.domain) + str8("ci") + s.id
+    writer = b"sfs2wtr " + ROOT_PK + str8(s.project) + str8(s.domain) + str8("ci") + s.id
     writer += floor + u8(2)
     for gen in 2, 1:
         writer += u32(gen) + s.meta(gen) + s.pk(gen)
@@ -332,7 +333,7 @@ def main():
                 ],
                 "name_order": ["a", "a/b", "A/b/c", "a-b", "A.b", "a0", "Ab", "b", "b_"],
                 "store": store,
-                "bundles": bundles(s, bytes.fromhex(commit4)),
+                "bundles": bundles(s, bytes.fromhex(commit4), bytes.fromhex(store["grant2"])),
                 "slots": slots(),
             },
             indent=1,

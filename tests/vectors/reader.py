@@ -37,9 +37,9 @@ import time
 import nacl.bindings as sodium
 import nacl.exceptions
 
-REF, COMMIT, PAGE, VALUE, FLOOR = b'sfs1ref ', b'sfs1comm', b'sfs1page', b'sfs1vobj', b'sfs1flor'
+REF, COMMIT, PAGE, VALUE, FLOOR = b'sfs1ref ', b'sfs2comm', b'sfs1page', b'sfs1vobj', b'sfs2flor'
 REF_MAX, OBJECT_MAX, BUNDLE_MAX, PAGE_MAX, VALUE_MAX = 4096, 1433600, 4095, 65536, 1048576
-TIME_END = 1 << 62
+PAGES_MAX, TIME_END = 1024, 1 << 62
 TYPES = ('regular', 'json', 'image_pull')
 DISCONTINUITY, ROTATION = 1, 2
 
@@ -230,12 +230,12 @@ class Root:
 
 
 class Floor:
-    def __init__(self, epoch=0, grant_epoch=0, id=bytes(32)):
-        self.epoch, self.grant_epoch, self.id = epoch, grant_epoch, id
+    def __init__(self, epoch=0, grant_epoch=0, id=bytes(32), grant=bytes(32)):
+        self.epoch, self.grant_epoch, self.id, self.grant = epoch, grant_epoch, id, grant
 
     @classmethod
     def parse(cls, p):
-        return cls(p.u64(), p.u64(), p.take(32))
+        return cls(p.u64(), p.u64(), p.take(32), p.take(32))
 
 
 class Scope:
@@ -258,12 +258,25 @@ class Scope:
                 OutOfDate)
         return self.generations[gen]
 
+    def refuse_older(self, k_meta, tag, ad, data, what):
+        try:
+            aead_open(k_meta, data[4:28], b'sfs1' + tag[4:] + ad, data[28:], what)
+        except Refused:
+            return
+        raise Refused(what + ' is of another version of secretfs')
+
     def unseal(self, tag, data, what):
         """The generation and the body of an envelope."""
         require(len(data) >= 300, what + ' is too short')
         gen, = struct.unpack('<I', data[:4])
         k_meta = self.keys(gen, what)[0]
-        inner = aead_open(k_meta, data[4:28], tag + self.store_id + self.id + u32(gen), data[28:], what)
+        ad = self.store_id + self.id + u32(gen)
+        try:
+            inner = aead_open(k_meta, data[4:28], tag + ad, data[28:], what)
+        except Refused:
+            if tag in (COMMIT, FLOOR):
+                self.refuse_older(k_meta, tag, ad, data, what)
+            raise
         length, = struct.unpack('<I', inner[:4])
         require(length <= len(inner) - 4, what + ' states a wrong length')
         require(len(inner) == padded(4 + length), what + ' is padded to a wrong size')
@@ -371,8 +384,10 @@ def open_root(data, **way):
 
 def parse_bundle(data):
     """The scopes of a bundle, broadest first; its project and domain; whether it is a writer's."""
-    writer = data[:8] == b'sfs1wtr '
-    require(writer or data[:8] == b'sfs1rdr ', 'that is no bundle')
+    writer = data[:8] == b'sfs2wtr '
+    require(data[:3] + data[4:8] not in (b'sfswtr ', b'sfsrdr ') or data[3:4] == b'2',
+            'the bundle is of another version of secretfs')
+    require(writer or data[:8] == b'sfs2rdr ', 'that is no bundle')
     require(len(data) >= 40 and H(32, data[:-32]) == data[-32:], 'the bundle is damaged')
     p = Parser(data[8:-32], 'the bundle')
     root_pk = p.take(32)
@@ -408,9 +423,10 @@ class Grant:
     def __init__(self, scope, gen, data):
         p = Parser(data, 'a grant')
         require(len(data) >= 64, 'a grant is cut short')
-        verify(scope.root_pk, data[-64:], b'sfs1grnt' + scope.store_id + scope.id + data[:-64], 'a grant')
+        verify(scope.root_pk, data[-64:], b'sfs2grnt' + scope.store_id + scope.id + data[:-64], 'a grant')
         p = Parser(data[:-64], 'a grant')
-        self.gen, self.pk, self.epoch, self.flags = p.u32(), p.take(32), p.u64(), p.u8()
+        self.gen, self.pk, self.epoch = p.u32(), p.take(32), p.u64()
+        self.after, self.flags, self.hash = p.take(32), p.u8(), H(32, data)
         require(self.flags & ~(DISCONTINUITY | ROTATION) == 0, 'a grant has unknown flags')
         if self.flags & DISCONTINUITY:
             self.base, self.base_epoch, self.since = p.take(32), p.u64(), p.u64()
@@ -437,7 +453,9 @@ class Commit:
         p = Parser(state, 'a commit')
         self.epoch, self.prev, self.jump, self.jump_epoch = p.u64(), p.take(32), p.take(32), p.u64()
         self.time, self.writer, self.swept = p.u64(), p.take(32), p.u64()
-        self.pages = [(p.take(32), p.str()) for _ in range(p.u32())]
+        n = p.u32()
+        require(n <= PAGES_MAX, 'a commit names too many pages')
+        self.pages = [(p.take(32), p.str()) for _ in range(n)]
         self.retired = [p.take(32) for _ in range(p.u32())]
         p.end()
         for i, (_, first) in enumerate(self.pages):
@@ -448,11 +466,12 @@ class Commit:
         require(self.time < TIME_END, 'a commit is of a time beyond all others')
         if self.epoch == 1:
             require(self.jump_epoch == 0 and self.prev == bytes(32), 'a first commit has one before')
+            require(self.grant.after == bytes(32), 'a first commit has a grant that is not the first')
         else:
             require(1 <= self.jump_epoch < self.epoch, 'a commit jumps to a wrong epoch')
         require(self.writer in self.grant.writers, 'a commit is by none of its writers')
         verify(self.writer, signature,
-               b'sfs1cmit' + scope.store_id + scope.id + u32(gen) + H(32, grant) + state, 'a commit')
+               b'sfs2cmit' + scope.store_id + scope.id + u32(gen) + H(32, grant) + state, 'a commit')
 
 
 class Record:
@@ -504,29 +523,45 @@ class Reader:
         gen, body = self.object(id, COMMIT, 'commit %s' % id.hex()[:8])
         return Commit(self.scope, id, gen, body)
 
-    def descends(self, commit, epoch, id):
-        require(epoch >= 1, 'no commit has epoch 0')
-        at, at_id = commit.epoch, commit.id
-        while at > epoch:
-            if at_id != commit.id:
-                commit = self.commit(at_id)
-                require(commit.epoch == at, 'a commit has another epoch than was promised')
-            if commit.jump_epoch >= epoch:
-                at, at_id = commit.jump_epoch, commit.jump
-            else:
-                at, at_id = at - 1, commit.prev
-        return at == epoch and at_id == id
+    def follows(self, commit, id, grant_epoch, grant):
+        """May the commit come right after one with that grant?"""
+        return commit.grant.hash == grant or (commit.grant.epoch > grant_epoch and commit.grant.after == id)
+
+    def jumped(self, commit, epoch):
+        """Where its jump leads, no further back than epoch, or None if it does not hold."""
+        if not epoch < commit.jump_epoch < commit.epoch - 1:
+            return None
+        try:
+            to = self.commit(commit.jump)
+        except Refused:
+            return None
+        return to if to.epoch == commit.jump_epoch and to.grant.hash == commit.grant.hash else None
+
+    def descends(self, commit, floor, jumps):
+        if commit.epoch <= floor.epoch:
+            return commit.epoch == floor.epoch and commit.id == floor.id
+        while True:
+            if jumps and (commit.jump_epoch, commit.jump, commit.grant.hash) == (floor.epoch, floor.id, floor.grant):
+                return True
+            if commit.epoch - 1 == floor.epoch:
+                return commit.prev == floor.id and self.follows(commit, floor.id, floor.grant_epoch, floor.grant)
+            to = self.jumped(commit, floor.epoch) if jumps else None
+            if to is None:
+                to = self.commit(commit.prev)
+                require(to.epoch == commit.epoch - 1, 'a commit has another epoch than was promised')
+                if not self.follows(commit, to.id, to.grant.epoch, to.grant.hash):
+                    return False
+            commit = to
 
     def fresh(self, commit, floor):
         if floor.epoch == 0:
             return
-        grant = commit.grant
-        require(grant.epoch >= floor.grant_epoch, 'the grant is older than one that was accepted')
-        if grant.flags & DISCONTINUITY and grant.since > floor.grant_epoch:
-            found = self.descends(commit, grant.base_epoch, grant.base)
-        else:
-            found = self.descends(commit, floor.epoch, floor.id)
-        require(found, 'the newest commit does not descend from one that was accepted')
+        grant, jumps = commit.grant, commit.grant.hash == floor.grant
+        if not jumps:
+            require(grant.epoch > floor.grant_epoch, 'the grant is older than one that was accepted')
+            if grant.flags & DISCONTINUITY and grant.since > floor.grant_epoch:
+                floor = Floor(grant.base_epoch, grant.since - 1, grant.base, b'')
+        require(self.descends(commit, floor, jumps), 'the newest commit does not descend from one that was accepted')
 
     def page(self, id, first):
         what = 'the page of %s' % first.decode()

@@ -99,6 +99,8 @@ const struct flag_def flag_defs[FLAGS] = {
 				  "take the passphrase from FILE's first line", false},
 	[FLAG_ACCEPT] = {"accept", 0, ARG_NONE, NULL,
 			 "the store is an older one, from a backup: go on from it", false},
+	[FLAG_KEEP_WRITER] = {"keep-writer", 0, ARG_REQUIRED, "NAME",
+			      "a writer that may go on writing; the others may not", true},
 	[FLAG_LABEL] = {"label", 0, ARG_REQUIRED, "TEXT", "what the slot is called", false},
 	[FLAG_WAIT] = {"wait", 0, ARG_NONE, NULL,
 		       "return when the mounts of this host show it, or fail after 10 s", false},
@@ -251,11 +253,14 @@ const struct command commands[] = {
 	 "puts it into a store of its own.\n"},
 	{"restore", NULL, restore_run, "[ARCHIVE]", 0, 1,
 	 "bring back an archive, or accept a store from a backup",
-	 LIST(FLAG_IDENTITY, FLAG_PASSPHRASE_FILE, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_ACCEPT),
+	 LIST(FLAG_IDENTITY, FLAG_PASSPHRASE_FILE, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_ACCEPT,
+	      FLAG_KEEP_WRITER, FLAG_TO, SCOPE),
 	 "An archive is restored into any store, with history; it is verified to its end\n"
 	 "before anything is written. --accept is for a store directory that was put back from\n"
 	 "a backup: hosts refuse it as older than what they have seen, until the root says that\n"
-	 "history goes on from there.\n"},
+	 "history goes on from there. It is for a scope that a writer has ruined, too: history\n"
+	 "goes on from the newest state that can be trusted, or from the one before it that --to\n"
+	 "names. Writers stay only if --keep-writer names them.\n"},
 	{"mount", NULL, mount_run, "[PATH]", 0, 1,
 	 "mount the secrets of a project and domain, or of the organization",
 	 LIST(SCOPE, FLAG_FOREGROUND, FLAG_OWNER, FLAG_OPTIONS),

@@ -257,7 +257,7 @@ int ctx_accept(struct ctx *s, struct scope_ctx *p, const struct floor *f)
 {
 	int r;
 
-	if (p->floor.epoch == f->epoch && p->floor.grant_epoch == f->grant_epoch)
+	if (p->floor.epoch == f->epoch && memcmp(p->floor.id, f->id, HASH_SIZE) == 0)
 		return 0;
 	r = paths_mkdir(s->paths[PATH_STATE], 0700);
 	if (!r)
@@ -277,7 +277,8 @@ int ctx_snapshot(struct ctx *s, struct scope_ctx *p, struct snapshot **out)
 		return ERR_STALE; /* it was there: somebody took it away */
 	if (r)
 		return r;
-	if (snap->commit.epoch > p->floor.epoch) {
+	/* It has passed the floor; after an accept its epoch may be lower all the same. */
+	if (memcmp(snap->commit.id, p->floor.id, HASH_SIZE) != 0) {
 		/* only what would survive a power cut may become the floor */
 		r = ref_get(s->backend, p->ring, BACKEND_DURABLE, id, NULL);
 		if (!r && memcmp(id, snap->commit.id, HASH_SIZE) == 0) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * restore: an archive's secrets into this store, or (--accept) a store from a backup, older than
- * what was seen, made the one that counts.
+ * restore: an archive's secrets into this store, or (--accept) see restore_accept.h.
  *
  * An archive is read to its authenticated end before anything is written.
  */
@@ -15,6 +14,7 @@
 #include "batch.h"
 #include "name.h"
 #include "passphrase.h"
+#include "restore_accept.h"
 #include "scopes.h"
 #include "ctx.h"
 #include "ui.h"
@@ -248,89 +248,14 @@ static int restore_archive(struct call *c)
 	return status;
 }
 
-/* --- a store from a backup ---------------------------------------------------------------------- */
-
-struct accept {
-	struct ctx *s;
-	size_t accepted, fresh;
-};
-
-static int accept_ring(struct accept *a, struct scope_ctx *p)
-{
-	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
-	struct errmsg w = {.doing = "accept", .scope = &p->scope};
-	struct apply_result result;
-	char text[SCOPE_STR];
-	int r = snapshot_open(a->s->backend, p->ring, &p->floor, &snap);
-
-	if (r == ERR_NOENT && !p->floor.epoch)
-		return 0;
-	if (r == 0) {
-		a->fresh++;
-		return 0;
-	}
-	if (r == ERR_NOENT) { /* the backup is from before the scope was made */
-		r = apply_genesis(a->s->backend, p->ring, &result);
-		if (r)
-			return errmsg_fail(&w, r);
-		r = ERR_STALE;
-	}
-	if (r != ERR_STALE && r != ERR_INCOMPLETE)
-		return errmsg_fail(&w, r);
-	r = apply_discontinuity(a->s->backend, p->ring, &p->floor, &result);
-	if (!r)
-		r = floor_store(a->s->paths[PATH_STATE], p->ring, &result.floor);
-	if (r)
-		return errmsg_fail(&w, r);
-	printf("accepted: %s goes on from what is there\n", scope_str(&p->scope, text));
-	a->accepted++;
-	return 0;
-}
-
-static int accept_scope(void *arg, const struct scope *scope)
-{
-	struct accept *a = arg;
-	SCOPE_CTX_CLEANUP struct scope_ctx place = {0};
-	int status = scope_ctx_open(a->s, scope, &place);
-
-	return status ? status : accept_ring(a, &place);
-}
-
-/* First of all: without it no other scope is known. */
-static int accept_registry(struct accept *a)
-{
-	SCOPE_CTX_CLEANUP struct scope_ctx place = {0};
-	int r = keyring_registry(a->s->keys, &place.ring);
-
-	if (!r)
-		r = floor_load(a->s->paths[PATH_STATE], place.ring, &place.floor);
-	return r ? errmsg_fail(&(struct errmsg){.doing = "read what was accepted"}, r)
-		 : accept_ring(a, &place);
-}
-
-static int restore_accept(struct call *c)
-{
-	CTX_CLEANUP struct ctx s = {0};
-	struct accept a = {.s = &s};
-	int status = ctx_keys(c, &s);
-
-	if (!status)
-		status = accept_registry(&a);
-	if (!status)
-		status = ctx_registry(&s);
-	if (!status)
-		status = scopes_each(&s, accept_scope, &a);
-	if (status)
-		return status;
-	printf("%zu scopes accepted, %zu were fresh\n", a.accepted, a.fresh);
-	if (a.accepted)
-		ui_hint("mounts follow by themselves; so do bundles and writers that there are");
-	return 0;
-}
-
 int restore_run(struct call *c)
 {
 	if (call_has(c, FLAG_ACCEPT) == (c->argc > 0))
 		return ui_usage(c, "give an ARCHIVE, or --accept for a store from a backup");
-	return call_has(c, FLAG_ACCEPT) ? restore_accept(c) : restore_archive(c);
+	if (call_has(c, FLAG_ACCEPT))
+		return restore_accept(c);
+	if (call_has(c, FLAG_TO) || call_has(c, FLAG_KEEP_WRITER) || call_has(c, FLAG_PROJECT) ||
+	    call_has(c, FLAG_DOMAIN))
+		return ui_usage(c, "--to, --keep-writer, -p and -d go with --accept");
+	return restore_archive(c);
 }
