@@ -68,6 +68,12 @@ static int set_attributes(struct record *rec, const struct change *c)
 	return 0;
 }
 
+static bool same_record(const struct record *a, const struct record *b)
+{
+	return a->versions[0].set_epoch == b->versions[0].set_epoch && a->created == b->created &&
+	       a->type == b->type && a->expires == b->expires && strcmp(a->env, b->env) == 0;
+}
+
 /* rec is the record there is (NULL: none), and becomes what is to stand; *gone: nothing is. */
 static int change_record(struct txn *a, const struct change *c, struct record *rec, bool exists,
 			 bool *gone)
@@ -75,6 +81,8 @@ static int change_record(struct txn *a, const struct change *c, struct record *r
 	int r;
 
 	*gone = false;
+	if (c->was && (!exists || !same_record(c->was, rec)))
+		return ERR_CHANGED;
 	if (c->op == CHANGE_CREATE && exists)
 		return ERR_EXIST;
 	if ((c->op == CHANGE_UPDATE || c->op == CHANGE_DELETE) && !exists)

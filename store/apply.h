@@ -40,6 +40,9 @@ struct change {
 	const struct change_past *past;
 	size_t npast;
 	uint64_t created;
+	/* The record as it was when the change was thought of, or NULL: with another newest version or
+	 * other attributes now it is ERR_CHANGED, for what was acknowledged since would be lost. */
+	const struct record *was;
 };
 
 struct apply_options {

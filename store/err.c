@@ -24,6 +24,7 @@ static const char *const phrases[] = {
 	[-ERR_MODE] = "the file's owner or mode lets others at it",
 	[-ERR_INVAL] = "invalid argument",
 	[-ERR_VERSION] = "in the format of another version of secretfs",
+	[-ERR_CHANGED] = "somebody else has just changed it",
 };
 
 const char *err_str(int r)

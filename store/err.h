@@ -34,6 +34,7 @@ enum err {
 	ERR_MODE = -19,	      /* a key file that others may read, or that is not ours */
 	ERR_INVAL = -20,      /* the caller broke a contract */
 	ERR_VERSION = -21,    /* a file of ours, written by another version of secretfs */
+	ERR_CHANGED = -22,    /* somebody changed it since it was read */
 };
 
 /* A short lower-case English phrase for r, without a full stop.  Never NULL; static storage. */

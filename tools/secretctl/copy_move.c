@@ -97,9 +97,10 @@ static int open_both(struct call *c, struct copy_move *t)
 	return status;
 }
 
-static int run_changes(struct copy_move *t, const struct change *put)
+/* rec: the secret as it was read.  Updated since, it is not moved: its new value would be gone. */
+static int run_changes(struct copy_move *t, const struct change *put, const struct record *rec)
 {
-	const struct change away = {.op = CHANGE_DELETE, .name = t->name};
+	const struct change away = {.op = CHANGE_DELETE, .name = t->name, .was = rec};
 	const struct change both[] = {*put, away};
 	struct errmsg w = {.doing = t->move ? "move secret to" : "copy secret to",
 			   .name = t->new_name,
@@ -107,6 +108,8 @@ static int run_changes(struct copy_move *t, const struct change *put)
 	struct apply_result result;
 	int r = ctx_apply(&t->s, &t->to, both, t->move && t->same_scope ? 2 : 1, &result);
 
+	if (r == ERR_CHANGED)
+		w = (struct errmsg){.doing = "move secret", .name = t->name, .scope = w.scope};
 	if (r || !t->move || t->same_scope)
 		return r ? errmsg_fail(&w, r) : 0;
 	r = ctx_apply(&t->s, &t->from, &away, 1, &result);
@@ -114,7 +117,9 @@ static int run_changes(struct copy_move *t, const struct change *put)
 		return 0;
 	w = (struct errmsg){.doing = "delete secret", .name = t->name, .scope = &t->from.scope};
 	errmsg_fail(&w, r);
-	ui_hint("it is in its new place, and still in the old one");
+	ui_hint(r == ERR_CHANGED
+			? "the new place has what it was before: give --replace to move it again"
+			: "it is in its new place, and still in the old one");
 	return STATUS_FAILED;
 }
 
@@ -150,7 +155,7 @@ static int run(struct call *c, struct copy_move *t)
 	ch.type = rec.type;
 	ch.env = rec.env;
 	ch.expires = rec.expires;
-	status = run_changes(t, &ch);
+	status = run_changes(t, &ch, &rec);
 	if (!status)
 		printf("%s secret %s (%s) to %s (%s)\n", t->move ? "moved" : "copied", rec.name,
 		       scope_str(&t->from.scope, from), ch.name, scope_str(&t->to.scope, to));

@@ -54,6 +54,10 @@ static void hint(const struct errmsg *w, int r)
 			ui_hint("to change it: secretctl update secret %s%s, or give --replace",
 				w->name, flags);
 		break;
+	case ERR_CHANGED:
+		ui_hint("look at it, and run it again: secretctl history secret %s%s",
+			w->name ? w->name : "NAME", flags);
+		break;
 	case ERR_CONFLICT:
 		ui_hint("run it again");
 		break;

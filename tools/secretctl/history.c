@@ -164,6 +164,7 @@ int rollback_run(struct call *c)
 	r = value_get(s.backend, p.ring, v, rec.name, &value);
 	if (!r) {
 		ch.value = value;
+		ch.was = &rec;
 		r = ctx_apply(&s, &p, &ch, 1, &result);
 	}
 	if (r)
