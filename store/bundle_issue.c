@@ -6,40 +6,7 @@
 #include "apply.h"
 #include "bundle.h"
 
-struct traces {
-	struct backend *b;
-	struct keyring *k;
-};
-
-static int is_later_commit(void *arg, const char *key)
-{
-	const struct traces *t = arg;
-	COMMIT_CLEANUP struct commit c;
-	uint8_t id[HASH_SIZE];
-	size_t len;
-
-	commit_init(&c);
-	if (sodium_hex2bin(id, sizeof(id), strrchr(key, '/') + 1, 2 * HASH_SIZE, NULL, &len, NULL))
-		return 0;
-	return len == HASH_SIZE && commit_get(t->b, t->k, id, &c) == 0 && c.epoch > 1;
-}
-
-/* 1 when commits lie there that only a scope with a ref can have got; a first one may be what a
- * killed genesis left.  Errors are negative. */
-static int was_there(struct backend *b, struct keyring *k)
-{
-	struct traces t = {b, k};
-	char prefix[BACKEND_KEY_SIZE] = "objects/";
-
-	sodium_bin2hex(prefix + 8, sizeof(prefix) - 8, k->scope_id, SCOPE_ID_SIZE);
-	return b->ops->list(b, prefix, is_later_commit, &t);
-}
-
-/*
- * The admin's snapshot of a scope, made if it was never there.  A scope that this state directory has
- * seen, or that has left its commits behind, and that is gone was deleted or lost: making it anew
- * would expose broader values under its names.
- */
+/* The admin's snapshot of a scope, made if it was never there. */
 static int open_or_create(struct backend *b, struct keyring *k, const char *state_dir,
 			  struct snapshot **out)
 {
@@ -49,16 +16,13 @@ static int open_or_create(struct backend *b, struct keyring *k, const char *stat
 
 	if (r != 0)
 		return r;
-	r = snapshot_open(b, k, &floor, out);
+	r = snapshot_open_judged(b, k, &floor, out);
 	if (r != ERR_NOENT)
 		return r;
-	r = floor.epoch ? 1 : was_there(b, k);
-	if (r != 0)
-		return r < 0 ? r : ERR_STALE;
 	r = apply_genesis(b, k, &result);
 	if (r < 0 && r != ERR_EXIST)
 		return r;
-	return snapshot_open(b, k, &floor, out);
+	return snapshot_open_judged(b, k, &floor, out);
 }
 
 /* ring gets what a bundle of that kind may hold of admin's keys, at the commit's generation. */

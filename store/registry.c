@@ -53,9 +53,7 @@ static int open_newest(struct backend *b, const struct root_keys *root, const ch
 	if (r == 0 && state_dir)
 		r = floor_load(state_dir, *k, floor);
 	if (r == 0)
-		r = snapshot_open(b, *k, floor, snap);
-	if (r == ERR_NOENT && floor->epoch)
-		r = ERR_STALE;
+		r = snapshot_open_judged(b, *k, floor, snap);
 	if (r == 0)
 		*floor = floor_of(&(*snap)->commit);
 	if (r == 0 && state_dir)

@@ -6,6 +6,7 @@
 
 #include "idset.h"
 #include "object.h"
+#include "traces.h"
 
 static void page_release(struct page *p)
 {
@@ -73,6 +74,16 @@ int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floo
 static const char *next_first(const struct commit *c, size_t i)
 {
 	return i + 1 < c->npages ? c->pages[i + 1].first : NULL;
+}
+
+int snapshot_open_judged(struct backend *b, struct keyring *k, const struct floor *floor,
+			 struct snapshot **out)
+{
+	int r = snapshot_open(b, k, floor, out);
+
+	if (r == ERR_NOENT && (r = traces_judge(b, k, floor)) == 0)
+		r = snapshot_open(b, k, floor, out);
+	return r;
 }
 
 int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, size_t i,

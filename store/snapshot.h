@@ -24,10 +24,16 @@ struct snapshot {
 
 /*
  * Read the ref, its commit, check them against floor (NULL: none).  No page is read yet.
- * ERR_NOENT: the scope is not in the store.
+ * ERR_NOENT: the scope is not in the store; for a mount, which never goes on without.
  */
 WUR int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floor,
 		      struct snapshot **out);
+/*
+ * The same for whoever goes on where nothing was ever stored: ERR_NOENT means that.  A scope that
+ * was there and is gone is ERR_STALE, by the floor or by the commits it has left behind.
+ */
+WUR int snapshot_open_judged(struct backend *b, struct keyring *k, const struct floor *floor,
+			     struct snapshot **out);
 /* As of an older commit, by its id.  Verified like any, but nothing says that it was ever the newest. */
 WUR int snapshot_at(struct backend *b, struct keyring *k, const uint8_t id[static HASH_SIZE],
 		    struct snapshot **out);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lookup.h"
 #include "name.h"
 
 #define REHASH_MAX 8 /* tries to find a free node id; with 52 bits even the second is rare */
@@ -325,15 +326,20 @@ static int merge(struct view *v, uint32_t dir, size_t skip, struct range in[SCOP
 	const char *component;
 
 	while ((component = next_component(v, in, skip))) {
+		enum lookup_kind kinds[SCOPE_LEVELS] = {LOOKUP_NONE};
 		struct range runs[SCOPE_LEVELS];
-		int decides = 0, r;
+		int decides, r;
 
 		for (int l = 0; l < SCOPE_LEVELS; l++) {
 			runs[l] = take_run(v, &in[l], component, skip);
 			if (runs[l].at < runs[l].end)
-				decides = l;
+				kinds[l] =
+					run_is_file(v, runs[l], skip) ? LOOKUP_FILE : LOOKUP_GROUP;
 		}
-		if (run_is_file(v, runs[decides], skip))
+		decides = lookup_decides(kinds);
+		if (decides < 0)
+			continue;
+		if (kinds[decides] == LOOKUP_FILE)
 			r = append_file(v, dir, skip, decides, runs[decides].at);
 		else
 			r = append_dir(v, dir, skip, decides, runs);

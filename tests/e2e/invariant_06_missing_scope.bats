@@ -139,3 +139,41 @@ shows() { [[ $(cat "$mnt/TOKEN") == "$1" ]]; }
 	done
 	secretctl create bundle --out "$dir/again" -p flytesnacks -d development >/dev/null
 }
+
+# What a command says of TOKEN where the narrow scope is lost: its own value (another ref was taken
+# away), or nothing at all.
+narrow_or_refused() {
+	run timeout 20 "$@"
+	((status != 0)) || same narrow "$output" "$2"
+}
+
+@test "no command reads past a lost scope or makes it anew, with no memory of it" {
+	for ref in "$SECRETFS_STORE"/refs/*; do
+		mv "$ref" "$dir/ref"
+		SECRETFS_STATE=$dir/forgetful
+		narrow_or_refused secretctl get secret TOKEN --reveal -p flytesnacks -d development
+		# shellcheck disable=SC2016 # for the command's shell
+		narrow_or_refused secretctl run --secret TOKEN -p flytesnacks -d development -- sh -c 'printf %s "$TOKEN"'
+		run secretctl create secret NEW x -p flytesnacks -d development
+		[[ ! -e $ref ]] || fail "it was made anew"
+		SECRETFS_STATE=$dir/var/state
+		rm -rf "$dir/forgetful" "$SECRETFS_STORE"
+		cp -a "$dir/whole" "$SECRETFS_STORE"
+		rm -f "$dir/ref"
+	done
+}
+
+@test "run injects what the mount shows, and nothing that it hides" {
+	put group/KEY broad
+	put group narrow -p flytesnacks -d development
+	secretctl create bundle --out "$dir/bundle" -p flytesnacks -d development >/dev/null
+	serve
+	run -1 cat "$mnt/group/KEY"
+	run -1 secretctl explain group/KEY -p flytesnacks -d development
+	# shellcheck disable=SC2016 # for the command's shell
+	run -1 secretctl run --secret X=group/KEY -p flytesnacks -d development -- sh -c 'printf %s "$X"'
+	run -1 secretctl run --secret X=group/KEY --bundle "$dir/bundle" -- true
+	# shellcheck disable=SC2016
+	run -0 secretctl run --secret X=group -p flytesnacks -d development -- sh -c 'printf %s "$X"'
+	same narrow "$output"
+}

@@ -271,10 +271,8 @@ int ctx_snapshot(struct ctx *s, struct scope_ctx *p, struct snapshot **out)
 {
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
 	uint8_t id[HASH_SIZE];
-	int r = snapshot_open(s->backend, p->ring, &p->floor, &snap);
+	int r = snapshot_open_judged(s->backend, p->ring, &p->floor, &snap);
 
-	if (r == ERR_NOENT && p->floor.epoch)
-		return ERR_STALE; /* it was there: somebody took it away */
 	if (r)
 		return r;
 	/* It has passed the floor; after an accept its epoch may be lower all the same. */
@@ -297,16 +295,12 @@ int ctx_snapshot(struct ctx *s, struct scope_ctx *p, struct snapshot **out)
 /* The scope is there; make it unless it was there before. */
 static int ensure_scope(struct ctx *s, struct scope_ctx *p)
 {
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
 	struct apply_result result;
-	uint8_t id[HASH_SIZE];
-	int r = ref_get(s->backend, p->ring, 0, id, NULL);
+	int r = snapshot_open_judged(s->backend, p->ring, &p->floor, &snap);
 
-	if (r != ERR_NOENT)
+	if (r != ERR_NOENT || !s->keys)
 		return r;
-	if (p->floor.epoch)
-		return ERR_STALE;
-	if (!s->keys)
-		return ERR_NOENT;
 	r = apply_genesis(s->backend, p->ring, &result);
 	return r == ERR_EXIST ? 0 : r;
 }

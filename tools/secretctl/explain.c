@@ -12,6 +12,7 @@
 
 #include "bundles.h"
 #include "json.h"
+#include "lookup.h"
 #include "name.h"
 #include "scopes.h"
 #include "ctx.h"
@@ -22,13 +23,10 @@
 #define NS 1000000000u
 #define GROUPS_MAX 1024
 
-enum kind { KIND_NONE, KIND_FILE, KIND_GROUP };
-
-/* One scope of the mount: what it has at the name, and at the groups above it. */
+/* One scope of the mount: what it has at the name. */
 struct layer {
 	struct scope scope;
-	enum kind kind[NAME_DEPTH]; /* [0] the first component, … */
-	bool there;		    /* rec is of the full name */
+	bool there; /* rec is of the full name */
 	struct record rec;
 	char writer[SHOW_WRITER];
 };
@@ -44,15 +42,11 @@ struct user {
 struct explain {
 	struct ctx s;
 	const char *name;
-	char paths[NAME_DEPTH][NAME_SIZE]; /* a, a/b, a/b/c */
-	size_t depth;
+	struct lookup found;
 	struct scope scope;
 	struct layer layers[SCOPE_LEVELS]; /* ascending; only [0] for the organization alone */
 	size_t nlayers;
 	const struct layer *wins; /* or NULL */
-	const struct layer
-		*hidden_by; /* with wins NULL: what it has at paths[step] is in the way */
-	size_t step;
 	struct user *users;
 	size_t nusers;
 	struct policy *draft;
@@ -61,46 +55,10 @@ struct explain {
 
 /* --- who wins ------------------------------------------------------------------ */
 
-static void split(struct explain *x)
-{
-	for (const char *p = x->name; p && x->depth < NAME_DEPTH; x->depth++) {
-		const char *slash = strchr(p, '/');
-		size_t len = slash ? (size_t)(slash - x->name) : strlen(x->name);
-
-		memcpy(x->paths[x->depth], x->name, len);
-		x->paths[x->depth][len] = 0;
-		p = slash ? slash + 1 : NULL;
-	}
-}
-
-struct look {
-	struct explain *x;
-	struct layer *layer;
-};
-
-static int look_at(void *arg, const struct record *rec)
-{
-	struct look *l = arg;
-	struct explain *x = l->x;
-
-	for (size_t i = 0; i < x->depth; i++) {
-		if (name_cmp(rec->name, x->paths[i]) == 0)
-			l->layer->kind[i] = KIND_FILE;
-		else if (name_is_below(rec->name, x->paths[i]))
-			l->layer->kind[i] = KIND_GROUP;
-	}
-	if (name_cmp(rec->name, x->name) == 0) {
-		l->layer->there = true;
-		l->layer->rec = *rec;
-	}
-	return 0;
-}
-
 static int load_layer(struct explain *x, enum scope_level level, struct layer *layer)
 {
 	SCOPE_CTX_CLEANUP struct scope_ctx p = {0};
 	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
-	struct look look = {.x = x, .layer = layer};
 	int r, status;
 
 	layer->scope = scope_at(&x->scope, level);
@@ -111,35 +69,15 @@ static int load_layer(struct explain *x, enum scope_level level, struct layer *l
 	if (r == ERR_NOENT)
 		return 0;
 	if (!r)
-		r = snapshot_each(x->s.backend, p.ring, snap, look_at, &look);
+		r = lookup_add(&x->found, level, x->s.backend, p.ring, snap);
 	if (r)
 		return errmsg_fail(&(struct errmsg){.doing = "look into", .scope = &layer->scope},
 				   r);
+	layer->there = x->found.there[level];
+	layer->rec = x->found.records[level];
 	if (layer->there)
 		show_writer(&snap->commit, &layer->rec.versions[0], layer->writer);
 	return 0;
-}
-
-/* At each step of the path the most specific scope that has anything there decides what it is. */
-static void find_winner(struct explain *x)
-{
-	for (size_t step = 0; step < x->depth; step++) {
-		enum kind wanted = step + 1 < x->depth ? KIND_GROUP : KIND_FILE;
-		const struct layer *decides = NULL;
-
-		for (size_t i = 0; i < x->nlayers; i++)
-			if (x->layers[i].kind[step] != KIND_NONE)
-				decides = &x->layers[i];
-		if (!decides)
-			return;
-		if (decides->kind[step] != wanted) {
-			x->hidden_by = decides;
-			x->step = step;
-			return;
-		}
-		if (step + 1 == x->depth)
-			x->wins = decides;
-	}
 }
 
 /* --- who may -------------------------------------------------------------------- */
@@ -230,6 +168,18 @@ static void print_layer(const char *what, const struct layer *l)
 		       l->writer);
 }
 
+/* Something else is in the way. */
+static void print_hidden(const struct explain *x)
+{
+	const struct lookup *l = &x->found;
+	bool file = l->kinds[l->step][l->hidden_by] == LOOKUP_FILE;
+	char text[SCOPE_STR];
+
+	printf("  hidden    (%s) has the %s %s, so %s\n",
+	       scope_str(&x->layers[l->hidden_by].scope, text), file ? "secret" : "group",
+	       l->paths[l->step], file ? "nothing shows below it" : "no secret of that name shows");
+}
+
 static void print_winner(const struct explain *x)
 {
 	char text[SCOPE_STR], when[TIMEFMT_SIZE];
@@ -237,13 +187,8 @@ static void print_winner(const struct explain *x)
 	printf("%s, as a mount of (%s) shows it:\n", x->name, scope_str(&x->scope, text));
 	if (x->wins)
 		print_layer("wins", x->wins);
-	else if (x->hidden_by)
-		printf("  hidden    (%s) has the %s %s, so %s\n",
-		       scope_str(&x->hidden_by->scope, text),
-		       x->hidden_by->kind[x->step] == KIND_FILE ? "secret" : "group",
-		       x->paths[x->step],
-		       x->hidden_by->kind[x->step] == KIND_FILE ? "nothing shows below it"
-								: "no secret of that name shows");
+	else if (x->found.hidden_by >= 0)
+		print_hidden(x);
 	else
 		printf("  no scope of it has that name\n");
 	for (size_t i = x->nlayers; i-- > 0;) {
@@ -454,7 +399,7 @@ static int prepare(struct call *c, struct explain *x)
 	}
 	if (!status)
 		status = load_draft(x);
-	split(x);
+	lookup_init(&x->found, x->name);
 	x->nlayers = scope_level(&x->scope) == SCOPE_ORGANIZATION ? 1 : SCOPE_LEVELS;
 	for (size_t i = 0; !status && i < x->nlayers; i++)
 		status = load_layer(x, (enum scope_level)i, &x->layers[i]);
@@ -472,14 +417,15 @@ int explain_run(struct call *c)
 	if (!status)
 		status = prepare(c, x);
 	if (!status) {
-		find_winner(x);
+		lookup_judge(&x->found);
+		x->wins = x->found.wins < 0 ? NULL : &x->layers[x->found.wins];
 		if (json)
 			status = print_json(x);
 		else
 			print_winner(x);
 		if (!json && x->wins)
 			each_mount(x, print_mount, NULL);
-		if (!json && !x->wins && !x->hidden_by)
+		if (!json && !x->wins && x->found.hidden_by < 0)
 			scopes_say_where(&x->s, &x->scope, x->name);
 		if (!x->wins)
 			status = STATUS_FAILED;

@@ -79,6 +79,7 @@ static int read_stored(struct run *x, const char *name, struct secret **out)
 
 	if (r == ERR_NOENT) {
 		ui_error("there is no secret %s", name);
+		ui_hint("what a mount shows and what it hides: secretctl explain %s", name);
 		return STATUS_FAILED;
 	}
 	w.scope = &from->places[at].scope;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lookup.h"
 #include "mounts.h"
 #include "scopes.h"
 #include "ui.h"
@@ -113,16 +114,25 @@ int secret_lookup_open(struct call *c, struct secret_lookup *x)
 
 int secret_lookup_find(struct secret_lookup *x, const char *name, struct record *rec, size_t *at)
 {
-	for (size_t i = 0; i < x->nplaces; i++) {
-		int r;
+	struct lookup l;
 
-		if (!x->snaps[i])
-			continue;
-		r = snapshot_find(x->s.backend, x->places[i].ring, x->snaps[i], name, rec);
-		if (r == ERR_NOENT)
+	lookup_init(&l, name);
+	for (size_t i = 0; i < x->nplaces; i++) {
+		struct scope_ctx *p = &x->places[i];
+		int r = x->snaps[i] ? lookup_add(&l, scope_level(&p->scope), x->s.backend, p->ring,
+						 x->snaps[i])
+				    : 0;
+
+		if (r)
+			return r;
+	}
+	lookup_judge(&l);
+	for (size_t i = 0; i < x->nplaces; i++) {
+		if ((int)scope_level(&x->places[i].scope) != l.wins)
 			continue;
 		*at = i;
-		return r;
+		*rec = l.records[l.wins];
+		return 0;
 	}
 	return ERR_NOENT;
 }

@@ -24,7 +24,7 @@ void secret_lookup_close(struct secret_lookup *x);
 /* Take up the newest state of every scope. A library error; *at: the place at fault. */
 WUR int secret_lookup_refresh(struct secret_lookup *x, size_t *at);
 
-/* By keys: the most specific secret of that name and its place. ERR_NOENT. */
+/* By keys: the secret that a mount shows under that name, and its place. ERR_NOENT: it shows none. */
 WUR int secret_lookup_find(struct secret_lookup *x, const char *name, struct record *rec,
 			   size_t *at);
 
