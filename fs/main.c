@@ -232,7 +232,6 @@ static bool describe(const struct start *st, struct mount_config *c)
 	c->poll_seconds = st->o.poll_seconds;
 	c->hang_seconds = st->o.hang_seconds;
 	c->cache_seconds = st->o.cache_seconds;
-	c->no_linger = st->o.no_linger;
 	c->no_resend = st->o.no_resend;
 	c->sandbox_any = st->o.sandbox_any;
 	c->owner = geteuid();

@@ -156,8 +156,9 @@ void object_id(const struct blob *sealed, uint8_t id[static HASH_SIZE])
 	crypto_generichash(id, HASH_SIZE, sealed->data, sealed->len, NULL, 0);
 }
 
-int object_read(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
-		struct blob *sealed)
+/* The bytes, whatever they are. */
+static int read_object(struct backend *b, const struct keyring *k,
+		       const uint8_t id[static HASH_SIZE], struct blob *sealed)
 {
 	char key[BACKEND_KEY_SIZE];
 	int r;
@@ -172,7 +173,7 @@ int object_fetch(struct backend *b, const struct keyring *k, const uint8_t id[st
 {
 	BLOB_CLEANUP struct blob got = {0};
 	uint8_t actual[HASH_SIZE];
-	int r = object_read(b, k, id, &got);
+	int r = read_object(b, k, id, &got);
 
 	if (r < 0)
 		return r;

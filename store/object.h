@@ -40,9 +40,6 @@ WUR int object_open(struct keyring *k, enum object_kind kind, const struct blob 
 /* BLAKE2b-256 of the sealed bytes. */
 void object_id(const struct blob *sealed, uint8_t id[static HASH_SIZE]);
 
-/* Get the sealed bytes of object id, whatever they are: the caller checks the hash.  As object_fetch. */
-WUR int object_read(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
-		    struct blob *sealed);
 /* Get the sealed bytes of object id and check the hash.  ERR_NOENT, ERR_AUTH, ERR_IO. */
 WUR int object_fetch(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
 		     struct blob *sealed);

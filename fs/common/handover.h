@@ -20,7 +20,7 @@
 
 #include "err.h"
 
-#define HANDOVER_VERSION 5 /* of struct mount_config, struct control, struct shm and messages */
+#define HANDOVER_VERSION 6 /* of struct mount_config, struct control, struct shm and messages */
 
 enum role { ROLE_START, ROLE_SUPERVISOR, ROLE_SERVER, ROLE_HELPER };
 
@@ -46,7 +46,7 @@ enum handover_fd {
 struct mount_config {
 	uint32_t version, size;
 	bool debug, log_syslog, log_json, log_given, no_state, policy_default, foreground;
-	bool no_linger, no_resend, sandbox_any;
+	bool no_resend, sandbox_any;
 	bool drop;	  /* the server changes to uid and gid */
 	uid_t uid, owner; /* owner: who started it, the fallback owner of what is shown */
 	gid_t gid;

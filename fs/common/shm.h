@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * shm - the memory that outlives a server: the request under way, how the session with the
+ * shm - the memory that outlives a server: the requests under way, how the session with the
  * kernel began, and what is open.  No key, no value.
  *
- * The request.  The server reads /dev/fuse straight into the slot, and empties the slot after the
- * reply.  A successor answers the slot it finds full: a second reply to one request is harmless.
+ * The requests.  The server reads /dev/fuse straight into the slot, and empties the slot after the
+ * reply, or after it has put the request among those that wait.  A successor answers all that it
+ * finds: a second reply to one request is harmless.
  *
  * What is open.  A handle is a row here, found again by the id of the request that opened it, so
  * that an OPEN which is answered twice is one row.  A row leads to the version that was opened.
@@ -29,6 +30,8 @@
 #define SHM_PAGE                                                                                   \
 	65536u /* a multiple of every page size: slot and status are mapped or locked alone */
 #define SHM_SLOT_SIZE 16384
+#define SHM_REQUESTS 1024u
+#define SHM_REQUEST_BYTES 504u /* room for two names' worth of most; longer ones do not wait */
 #define SHM_INIT_SIZE 512
 #define SHM_RETRIES 32
 #define SHM_HANDLES 65536u
@@ -36,6 +39,11 @@
 #define SHM_KEPT 4096u
 #define SHM_DIRS 65536u
 #define SHM_NODE_KEY 16
+
+struct shm_request {	      /* that waits to be answered */
+	_Atomic uint32_t len; /* 0 = free; written last */
+	_Alignas(8) uint8_t bytes[SHM_REQUEST_BYTES];
+};
 
 struct shm_handle {
 	_Atomic uint64_t unique; /* of the request; 0 = free; written last */
@@ -73,8 +81,10 @@ struct shm {
 	_Atomic bool init_answered;
 	uint32_t init_len; /* 0: none came yet */
 	uint8_t init[SHM_INIT_SIZE];
-	uint64_t tried; /* the request that was found in the slot last, */
-	uint32_t tries; /* and how often */
+	_Atomic uint64_t active;  /* the request that is being answered; 0: none */
+	_Atomic uint32_t waiting; /* how many others were taken from the kernel */
+	uint64_t tried;		  /* the request that a server died of last, */
+	uint32_t tries;		  /* and how often */
 	struct shm_retry retries[SHM_RETRIES];
 	uint32_t next_retry, retrying; /* retrying: at least as many rows are in use; 0: none */
 	uint64_t kept[SHM_KEPT];   /* inodes with pages in the page cache, by -o cache; 0 = free */
@@ -83,6 +93,7 @@ struct shm {
 	char refused[256]; /* why the last server could not start; said already */
 	_Alignas(SHM_PAGE) uint8_t slot[SHM_SLOT_SIZE];
 	_Alignas(SHM_PAGE) struct stats status;
+	struct shm_request requests[SHM_REQUESTS];
 	uint32_t handles_high, versions_high; /* rows behind were never used */
 	struct shm_handle handles[SHM_HANDLES];
 	struct shm_version versions[SHM_VERSIONS];

@@ -55,7 +55,6 @@ struct stats {
 	uint8_t store_id[STORE_ID_SIZE];
 	_Atomic uint32_t levels; /* bits: scopes it shows */
 	_Atomic uint32_t secrets;
-	_Atomic uint32_t awake; /* processors are kept so (awake.h) */
 	struct stats_scope scopes[SCOPE_LEVELS];
 	_Atomic uint64_t reloads, reloaded; /* s since 1970: another view or other rules */
 	struct stats_said alarm, store, policy;
@@ -81,8 +80,6 @@ void stats_serves(const struct bundle *b);
 /* Another view is served; first: by a server that has just started. */
 void stats_view(const struct view *v, bool first);
 void stats_rules(void); /* other rules are */
-
-void stats_awake(bool held);
 
 /* How loading went: NULL: well. */
 void stats_store(const struct load_error *e);

@@ -105,6 +105,13 @@ void dir_handle_rewind(struct dir_handles *l, uint64_t handle, struct view *v)
 		move_to(l, e, v);
 }
 
+uid_t dir_handle_owner(struct dir_handles *l, uint64_t handle, uid_t fallback)
+{
+	const struct dir_handle *e = *slot(l, handle);
+
+	return e ? e->uid : fallback;
+}
+
 int dir_handle_release(struct dir_handles *l, uint64_t handle, uid_t *uid)
 {
 	struct dir_handle **p = slot(l, handle), *e = *p;

@@ -32,6 +32,8 @@ WUR int dir_handle_open(struct dir_handles *l, uint64_t handle, uid_t uid, struc
 struct view *dir_handle_view(struct dir_handles *l, uint64_t handle, struct view *v);
 /* Start over: the handle holds on to v from now on. */
 void dir_handle_rewind(struct dir_handles *l, uint64_t handle, struct view *v);
+/* The uid it was opened for; fallback when the handle is not known. */
+uid_t dir_handle_owner(struct dir_handles *l, uint64_t handle, uid_t fallback);
 /* The uid it was opened for.  ERR_NOENT. */
 WUR int dir_handle_release(struct dir_handles *l, uint64_t handle, uid_t *uid);
 

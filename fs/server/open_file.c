@@ -525,6 +525,13 @@ bool open_file_knows(const struct files *f, uint64_t unique)
 
 /* ---- handles ---- */
 
+uid_t open_file_owner(const struct files *f, uint64_t handle, uid_t fallback)
+{
+	const struct shm_handle *h = &f->shared->handles[handle % SHM_HANDLES];
+
+	return handle < f->shared->handles_high && h->unique ? h->uid : fallback;
+}
+
 int open_file_open(struct files *f, const struct open_file_opener *by,
 		   const struct value_cache_source *src, uint64_t *handle, int *store_error)
 {

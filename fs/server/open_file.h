@@ -77,6 +77,9 @@ bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);
  * else 0. */
 uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle);
 
+/* The uid it was opened for; fallback when no such handle is open. */
+uid_t open_file_owner(const struct files *f, uint64_t handle, uid_t fallback);
+
 /* Directory handles count too.  0 or the errno. */
 WUR int open_file_charge(struct files *f, uid_t uid);
 void open_file_discharge(struct files *f, uid_t uid);

@@ -16,8 +16,7 @@
 #include "server.h"
 #include "stats.h"
 
-/* Bytes of a value from which on a reader comes back many times. */
-#define MUCH (256 * 1024)
+#define MAX_BACKGROUND 65535 /* the kernel takes it down to its own limit */
 
 static struct server *server_of(fuse_req_t req)
 {
@@ -46,6 +45,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 				  FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE);
 	conn->time_gran = 1;
+	/*
+	 * A RELEASE is a request of the background to the kernel, which has 12 of those under way by
+	 * default: readers that open and close faster than that would pile up handles.
+	 */
+	conn->max_background = MAX_BACKGROUND;
+	conn->congestion_threshold = MAX_BACKGROUND;
 	conn->max_write = 4096; /* a request fits the slot */
 }
 
@@ -257,8 +262,6 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 	};
 	int store_error, err;
 
-	if (f->len >= MUCH)
-		busy_poll_expect(&s->linger);
 	memcpy(v.id, f->id, HASH_SIZE);
 	err = open_file_open(s->files, &by, &src, handle, &store_error);
 	log_store_error(s, e->ino, name, e->level, store_error);

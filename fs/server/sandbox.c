@@ -299,8 +299,6 @@ static const int allowed[] = {
 	CALL(getrandom),
 	CALL(getrusage),
 	CALL(sched_getaffinity),
-	CALL(sched_setaffinity),
-	CALL(getcpu),
 	CALL(sched_yield),
 	CALL(restart_syscall),
 	CALL(rt_sigreturn),

@@ -169,9 +169,7 @@ struct keyring *server_ring(const struct server *s, uint8_t level)
 
 uint64_t server_unique(const struct server *s)
 {
-	const struct fuse_in_header *in = (const void *)s->shared->slot;
-
-	return in->unique & ~SERVER_RESENT;
+	return s->request->unique & ~SERVER_RESENT;
 }
 
 /* ---- what the kernel was told ---- */

@@ -18,6 +18,7 @@
 #include "load.h"
 #include "inval.h"
 #include "reload.h"
+#include "request_queue.h"
 #include "mount_policy.h"
 #include "log_once.h"
 #include "shm.h"
@@ -26,6 +27,7 @@
 /* In the id of a request: the kernel sends it again (FUSE_UNIQUE_RESEND, linux/fuse.h). */
 #define SERVER_RESENT (1ull << 63)
 
+struct fuse_in_header;
 struct fuse_session;
 
 struct server {
@@ -45,9 +47,11 @@ struct server {
 	struct reload *reload;
 	struct inval *notify;
 	struct fsnotify *events;
+	struct request_queue *queue;
 	struct log_once said;
-	struct busy_poll linger;
-	bool again; /* the request is one that a predecessor may have begun to answer */
+	struct busy_poll busy_poll;
+	const struct fuse_in_header *request; /* that is being answered */
+	bool again; /* it is one that a predecessor may have begun to answer */
 };
 
 /* Let watchers hear what changed since a predecessor, and start the threads beside the serving one;

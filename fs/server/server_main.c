@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "access.h"
-#include "awake.h"
 #include "floor.h"
 #include "log.h"
 #include "paths.h"
@@ -29,7 +28,6 @@ struct serve {
 	struct handover *h;
 	int null; /* -1: in the foreground */
 	struct sandbox box;
-	int awake_fd; /* of awake_open, or -1 */
 	struct policy_area *policy;
 	struct policy_area_news policy_news; /* of what is served first */
 	struct server server;
@@ -253,7 +251,8 @@ static bool load_first_view(struct serve *st)
 
 static bool make_tables(struct serve *st)
 {
-	return (files_open(st->server.shared, &st->server.files) == 0 &&
+	return (request_queue_open(st->server.shared, &st->server.queue) == 0 &&
+		files_open(st->server.shared, &st->server.files) == 0 &&
 		listings_open(&st->server.dir_handles) == 0 &&
 		(!st->c->cache_seconds || pagecache_open(st->server.shared, st->c->cache_seconds,
 							 &st->server.cached) == 0)) ||
@@ -375,8 +374,6 @@ static bool open_session(struct serve *st, struct session_options *o)
 		.fuse_fd = st->h->fd[HANDOVER_FUSE],
 		.channel = st->h->fd[HANDOVER_SERVER],
 		.debug = st->c->debug,
-		.awake_fd = st->awake_fd,
-		.no_linger = st->c->no_linger,
 		.no_resend = st->c->no_resend,
 		.ready = ready,
 		.heard = heard,
@@ -457,7 +454,6 @@ static bool prepare(struct serve *st)
 	int r;
 
 	st->null = st->c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
-	st->awake_fd = st->c->no_linger ? -1 : awake_open();
 	if (st->c->log_syslog)
 		log_connect();
 	if (!st->c->no_state && (r = paths_mkdir(st->c->state, 0700)) < 0)

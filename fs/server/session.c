@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "hook.h"
 #include "log.h"
 #include "ops.h"
@@ -21,12 +22,15 @@
 /* linux/fuse.h of Linux 6.9: a code of notification, and a flag that a kernel which knows it gives. */
 #define INVAL_RESEND 7
 #define HAS_RESEND (1u << 7) /* in flags2 */
+#define LOOK_AROUND 8	     /* a lone reader's requests */
 #define BURST 512	     /* requests, until signals and counted log lines get their turn */
 
 struct loop {
 	struct server *s;
 	const struct session_options *o;
 	bool ready;
+	bool crowded;  /* several wait: take all, and answer in a fair order */
+	unsigned calm; /* requests answered while not */
 };
 
 static void log_libfuse(enum fuse_log_level level, const char *format, va_list ap)
@@ -90,9 +94,9 @@ static const struct fuse_in_header *in_slot(const struct server *s)
 	return (const void *)s->shared->slot;
 }
 
-static void process(struct server *s, void *request, size_t len)
+static void process(struct server *s, const void *request, size_t len)
 {
-	struct fuse_buf buf = {.size = len, .mem = request};
+	struct fuse_buf buf = {.size = len, .mem = (void *)(uintptr_t)request};
 
 	fuse_session_process_buf(s->se, &buf);
 }
@@ -136,57 +140,74 @@ int session_open(struct server *s, const struct session_options *o)
 
 /* ---- requests ---- */
 
-static void answer_slot(struct server *s, bool left)
+static void answer(struct server *s, const struct fuse_in_header *in, bool left)
 {
 	struct shm *sh = s->shared;
 
-	s->again = left || (in_slot(s)->unique & SERVER_RESENT);
-	if (in_slot(s)->opcode == FUSE_INIT) {
-		sh->init_len = in_slot(s)->len;
+	s->request = in;
+	s->again = left || (in->unique & SERVER_RESENT);
+	sh->active = in->unique;
+	if (in->opcode == FUSE_INIT) {
+		sh->init_len = in->len;
 		if (sh->init_len <= sizeof(sh->init))
-			memcpy(sh->init, sh->slot, sh->init_len);
+			memcpy(sh->init, in, sh->init_len);
 		reply = REPLY_INIT;
-		process(s, sh->slot, in_slot(s)->len);
+		process(s, in, in->len);
 		reply = REPLY_PLAIN;
 		sh->init_answered = true;
 	} else {
-		process(s, sh->slot, in_slot(s)->len);
+		process(s, in, in->len);
 	}
+	sh->active = 0;
 	atomic_fetch_add_explicit(&sh->answered, 1, memory_order_relaxed);
-	shm_clear(sh);
+}
+
+static void answer_slot(struct server *s, bool left)
+{
+	answer(s, in_slot(s), left);
+	shm_clear(s->shared);
 }
 
 /* A request that killed every server which took it up gets an error, and the others get theirs. */
-static bool refuse_deadly(struct server *s)
+static bool refuse_deadly(struct server *s, const struct fuse_in_header *in, uint64_t active)
 {
 	struct shm *sh = s->shared;
-	uint64_t unique = in_slot(s)->unique;
-	struct fuse_out_header out = {.len = sizeof(out), .error = -EIO, .unique = unique};
+	struct fuse_out_header out = {.len = sizeof(out), .error = -EIO, .unique = in->unique};
 
-	if (sh->tried != unique)
+	if (in->unique != active)
+		return false;
+	if (sh->tried != active)
 		sh->tries = 0;
-	sh->tried = unique;
+	sh->tried = active;
 	if (++sh->tries < TRIES)
 		return false;
 	log_say(LOGGED_ALARM, "a request (operation %u) ended %u servers: it is answered with EIO",
-		in_slot(s)->opcode, sh->tries - 1);
+		in->opcode, sh->tries - 1);
 	if (write(fuse_session_fd(s->se), &out, sizeof(out)) < 0)
 		log_say(LOGGED_DEBUG, "nobody waited for it any more");
-	shm_clear(sh);
 	return true;
 }
 
-/* Begin where the predecessor ended. */
+/* Begin where the predecessor ended.  What was moved from the slot may be in both places. */
 static bool answer_left(struct server *s)
 {
 	uint32_t pending = shm_pending(s->shared);
+	uint64_t active = s->shared->active;
+	struct shm_request *r;
+	bool left;
 
 	if (pending > SHM_SLOT_SIZE)
 		return false;
-	if (hook_no_slot())
-		shm_clear(s->shared);
-	else if (pending && !refuse_deadly(s))
+	while ((r = request_queue_next(s->queue, &left))) {
+		const struct fuse_in_header *in = (const void *)r->bytes;
+
+		if (!hook_no_slot() && !refuse_deadly(s, in, active))
+			answer(s, in, true);
+		request_queue_done(s->queue, r, 0);
+	}
+	if (pending && !hook_no_slot() && !refuse_deadly(s, in_slot(s), active))
 		answer_slot(s, true);
+	shm_clear(s->shared);
 	return true;
 }
 
@@ -215,8 +236,8 @@ static void ask_again(const struct server *s, const struct session_options *o)
 		log_say(LOGGED_DEBUG, "the kernel sends again what was not answered");
 }
 
-/* Answer one request if there is one.  1: answered, 0: none, <0: the end. */
-static int answer_one(struct loop *l)
+/* Read a request into the slot if there is one.  1: done, 0: none, <0: the end. */
+static int receive(struct loop *l)
 {
 	struct shm *sh = l->s->shared;
 	ssize_t n = read(l->o->fuse_fd, sh->slot, sizeof(sh->slot));
@@ -229,15 +250,111 @@ static int answer_one(struct loop *l)
 				n < 0 ? strerror(errno) : "too little");
 		return -1;
 	}
-	busy_poll_arrived(&l->s->linger, (pid_t)in_slot(l->s)->pid);
+	busy_poll_arrived(&l->s->busy_poll, (pid_t)in_slot(l->s)->pid);
+	return 1;
+}
+
+/* The request in the slot.  -1: it was the last. */
+static int answer_received(struct loop *l)
+{
 	answer_slot(l->s, false);
 	if (fuse_session_exited(l->s->se))
 		return -1;
-	if (!l->ready && sh->init_answered) {
+	if (!l->ready && l->s->shared->init_answered) {
 		l->ready = true;
 		l->o->ready(l->o->arg);
 	}
 	return 1;
+}
+
+/* What begins or ends something, or is not answered at all, is of no user. */
+static bool may_wait(const struct fuse_in_header *in)
+{
+	switch (in->opcode) {
+	case FUSE_INIT:
+	case FUSE_DESTROY:
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* A RELEASE comes from the kernel: it waits with the requests of the user who opened. */
+static uid_t user_of(const struct server *s, const struct fuse_in_header *in)
+{
+	const struct fuse_release_in *release = (const void *)(in + 1);
+
+	if (in->len < sizeof(*in) + sizeof(*release))
+		return in->uid;
+	if (in->opcode == FUSE_RELEASE)
+		return open_file_owner(s->files, release->fh, in->uid);
+	if (in->opcode == FUSE_RELEASEDIR)
+		return dir_handle_owner(s->dir_handles, release->fh, in->uid);
+	return in->uid;
+}
+
+/* Take what the kernel has.  How many that were, or <0: the end. */
+static int receive_all(struct loop *l)
+{
+	struct server *s = l->s;
+	int received = 0;
+
+	while (request_queue_fits(s->queue, 0)) {
+		const struct fuse_in_header *in = in_slot(s);
+		int n = receive(l);
+
+		if (n == 0)
+			break;
+		if (n < 0)
+			return n;
+		received++;
+		if (may_wait(in) && request_queue_fits(s->queue, in->len)) {
+			request_queue_put(s->queue, user_of(s, in), in, in->len);
+			shm_clear(s->shared);
+		} else if ((n = answer_received(l)) < 0) {
+			return n;
+		}
+	}
+	return received;
+}
+
+/* Answer the request whose turn it is.  False: there is none. */
+static bool answer_next(struct server *s)
+{
+	int64_t begin = clock_ns();
+	bool left;
+	struct shm_request *r = request_queue_next(s->queue, &left);
+
+	if (!r)
+		return false;
+	answer(s, (const void *)r->bytes, left);
+	request_queue_done(s->queue, r, clock_ns() - begin);
+	return true;
+}
+
+/*
+ * Answer one request if there is one.  1: answered, 0: none, <0: the end.
+ *
+ * A lone reader's is answered as soon as it is read; whether others wait too is looked for now and
+ * then, and as long as they do.
+ */
+static int answer_one(struct loop *l)
+{
+	int n;
+
+	if (!l->crowded) {
+		l->crowded = ++l->calm % LOOK_AROUND == 0;
+		n = receive(l);
+		return n > 0 ? answer_received(l) : n;
+	}
+	n = receive_all(l);
+	if (n < 0)
+		return n;
+	l->crowded = n > 1 || request_queue_len(l->s->queue) > 1;
+	return answer_next(l->s) || n > 0;
 }
 
 /* Answer what is there, and what comes before it is time to sleep. */
@@ -251,7 +368,7 @@ static int answer_all(struct loop *l)
 		if (n < 0)
 			return n;
 		answered += n;
-		if (n == 0 && !busy_poll_on(&l->s->linger))
+		if (n == 0 && !busy_poll_on(&l->s->busy_poll))
 			break;
 	}
 	return 0;
@@ -274,15 +391,17 @@ static enum session_end loop(struct loop *l)
 	};
 
 	for (;;) {
-		int n = poll(p, 3, busy_poll_sleep(&l->s->linger, server_tick(l->s)));
+		int ms = server_tick(l->s), n;
+
+		if (request_queue_len(l->s->queue))
+			ms = 0;
+		n = poll(p, 3, ms);
 
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return SESSION_FAILED;
 		}
-		if (n == 0)
-			busy_poll_end(&l->s->linger);
 		if ((p[2].revents & POLLIN) && !l->o->heard(l->o->arg))
 			return SESSION_STOPPED;
 		if (p[2].revents & POLLHUP) {
@@ -292,7 +411,7 @@ static enum session_end loop(struct loop *l)
 		}
 		if (p[1].revents & POLLIN)
 			take_news(l);
-		if (p[0].revents && answer_all(l) < 0)
+		if ((p[0].revents || request_queue_len(l->s->queue)) && answer_all(l) < 0)
 			return SESSION_UNMOUNTED;
 	}
 }
@@ -302,7 +421,6 @@ enum session_end session_run(struct server *s, const struct session_options *o)
 	struct loop l = {.s = s, .o = o};
 	enum session_end end;
 
-	s->linger = (struct busy_poll){.off = o->no_linger, .awake = {.fd = o->awake_fd}};
 	if (!answer_left(s))
 		return SESSION_FAILED;
 	ask_again(s, o);

@@ -2,8 +2,9 @@
 /*
  * session - the serving loop over the /dev/fuse descriptor of a mount.
  *
- * One thread answers all requests.  After each it looks for the next one for a few microseconds
- * before it sleeps: waking up costs more than the work itself.
+ * One thread answers all requests, in a fair order of their users when several wait
+ * (request_queue.h).  After each it may look for the next one for a few microseconds before it sleeps
+ * (busy_poll.h).
  *
  * The kernel begins a session once, when it is mounted.  A successor begins its own with the bytes
  * that were kept of that, keeps the answer to itself, and answers the request it finds in the slot.
@@ -29,8 +30,6 @@ struct session_options {
 	int channel; /* to the supervisor */
 	bool debug;
 	bool no_resend; /* do not ask for that */
-	int awake_fd;	/* of awake_open, or -1; the caller's */
-	bool no_linger; /* sleep after every answer, wherever the reader is (busy_poll.h) */
 	/* Called once, when the kernel has got its first answer. */
 	void (*ready)(void *arg);
 	/* The supervisor says something; false: to stop. */

@@ -66,7 +66,6 @@ int stats_attach(int shared)
 	if (p == MAP_FAILED)
 		return ERR_IO;
 	stats_own = p;
-	stats_awake(false); /* as a predecessor was that was killed */
 	log_on_alarm(alarmed);
 	return 0;
 }
@@ -138,11 +137,6 @@ void stats_view(const struct view *v, bool first)
 void stats_rules(void)
 {
 	reloaded();
-}
-
-void stats_awake(bool held)
-{
-	set32(&stats_own->awake, held);
 }
 
 /* ---- what went wrong ---- */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hasher.h"
 #include "name.h"
 #include "object.h"
 #include "value.h"
@@ -30,7 +29,6 @@ struct value_cache {
 	size_t limit, used;
 	struct item *newest, *oldest;
 	struct item *buckets[BUCKETS];
-	struct hasher *hasher;
 	struct locked {
 		uint8_t wrap[crypto_stream_xchacha20_KEYBYTES];
 		uint8_t key[VALUE_KEY_SIZE]; /* for the moment of use */
@@ -45,11 +43,6 @@ int value_cache_open(size_t limit, struct value_cache **out)
 	if (!c)
 		return ERR_NOMEM;
 	if ((r = secret_new(sizeof(*c->locked), (void **)&c->locked)) < 0) {
-		free(c);
-		return r;
-	}
-	if ((r = hasher_open(&c->hasher)) < 0) {
-		secret_delete(c->locked);
 		free(c);
 		return r;
 	}
@@ -103,7 +96,6 @@ void value_cache_close(struct value_cache *c)
 		return;
 	while (c->oldest)
 		drop(c, c->oldest);
-	hasher_close(c->hasher);
 	secret_delete(c->locked);
 	free(c);
 }
@@ -159,26 +151,16 @@ static void keep(struct value_cache *c, const struct value_cache_source *src, st
 	c->used += size;
 }
 
-/* The hash of a large object is taken beside the rest, and is the last word. */
 static int open_first(struct value_cache *c, const struct value_cache_source *src, uint8_t *out,
 		      struct blob *cipher)
 {
 	BLOB_CLEANUP struct blob sealed = {0};
 	const struct version *v = src->version;
-	uint8_t id[HASH_SIZE];
-	int r = object_read(src->backend, src->ring, v->id, &sealed);
+	int r = object_fetch(src->backend, src->ring, v->id, &sealed);
 
 	if (r < 0)
 		return r;
-	hasher_begin(c->hasher, &sealed);
-	r = value_open_keep(src->ring, v, src->name, &sealed, out, c->locked->key, cipher);
-	hasher_end(c->hasher, id);
-	if (r == 0 && memcmp(id, v->id, HASH_SIZE) != 0) {
-		sodium_memzero(out, v->len);
-		sodium_memzero(c->locked->key, sizeof(c->locked->key));
-		r = ERR_AUTH;
-	}
-	return r;
+	return value_open_keep(src->ring, v, src->name, &sealed, out, c->locked->key, cipher);
 }
 
 static int unseal_first(struct value_cache *c, const struct value_cache_source *src, uint8_t *out)

@@ -133,8 +133,6 @@ static const struct {
 	{"allow_other", NULL, FIELD(allow_other), true,
 	 "           let other users in (the default for root)"},
 	{"noallow_other", NULL, FIELD(no_allow_other), true, "         do not"},
-	{"nolinger", NULL, FIELD(no_linger), true,
-	 "              sleep after every answer, and let the processors sleep"},
 	{"resend", set_resend, 0, false,
 	 "=on|off    after a server's death let the kernel send its requests again (on)"},
 	{"nonempty", NULL, FIELD(nonempty), true, "              mount over what is there"},

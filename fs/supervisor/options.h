@@ -19,7 +19,7 @@ struct options {
 	char *run;
 	char *user; /* of the server */
 	bool no_state;
-	bool foreground, debug, nonempty, noatime, no_linger, no_resend, sandbox_any;
+	bool foreground, debug, nonempty, noatime, no_resend, sandbox_any;
 	bool allow_other, no_allow_other; /* asked for, asked not to */
 	bool log_given, log_syslog, log_json;
 	unsigned poll_seconds, hang_seconds;

@@ -250,7 +250,6 @@ static void put_processes(json_t *o, const struct status_socket *r)
 	json_t *server = process(r->server, r->control->server_restarts);
 
 	put(server, "restarts_lately", number(lately(r->control)));
-	put(server, "awake", json_boolean(r->shared->status.awake));
 	put(o, "server", server);
 	put(o, "supervisor", process(getpid(), r->control->supervisor_restarts));
 	put(o, "helper", process(r->helper, r->control->helper_restarts));

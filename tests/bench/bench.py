@@ -76,7 +76,7 @@ class Bench:
         first = self.stores[1000]
         first.name = 'secretfs'
         self.peers.append(first)
-        for option, color in ('cache', '#ff9896'), ('nolinger', '#c49c94'):
+        for option, color in (('cache', '#ff9896'),):
             other = peers.Secretfs(f'secretfs -o {option}', self.top, self.build, option, first)
             other.color = color
             self.peers.append(other)
@@ -221,7 +221,7 @@ class Bench:
     def idle(self):
         """All together: nobody does anything."""
         who = [p for p in self.peers if p.process]
-        time.sleep(2)  # what the last reading left is over: counted grants, lingering
+        time.sleep(2)  # what the last reading left is over: counted grants
         before = {p: (p.cpu_now(), p.wakeups()) for p in who}
         time.sleep(self.plan.idle)
         for p in who:

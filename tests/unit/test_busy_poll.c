@@ -7,10 +7,8 @@
 
 #include <cmocka.h>
 
-#include "clock.h"
 #include "busy_poll.h"
-
-static const struct busy_poll fresh = {.awake = {.fd = -1}};
+#include "clock.h"
 
 static void spend(int64_t ns)
 {
@@ -35,7 +33,7 @@ static void settle(struct busy_poll *l)
 
 static void test_it_ends_by_itself(void **state)
 {
-	struct busy_poll l = fresh;
+	struct busy_poll l = {0};
 	int64_t begin;
 
 	(void)state;
@@ -49,7 +47,7 @@ static void test_it_ends_by_itself(void **state)
 
 static void test_not_for_a_first_request(void **state)
 {
-	struct busy_poll l = fresh;
+	struct busy_poll l = {0};
 
 	(void)state;
 	assert_false(answered(&l, 7));
@@ -57,7 +55,7 @@ static void test_not_for_a_first_request(void **state)
 
 static void test_not_for_several_readers(void **state)
 {
-	struct busy_poll l = fresh;
+	struct busy_poll l = {0};
 
 	(void)state;
 	for (int i = 0; i < 1000; i++)
@@ -67,7 +65,7 @@ static void test_not_for_several_readers(void **state)
 /* They come, but later than it looks. */
 static void test_backs_off(void **state)
 {
-	struct busy_poll l = fresh;
+	struct busy_poll l = {0};
 	int looked = 0;
 
 	(void)state;
@@ -80,28 +78,29 @@ static void test_backs_off(void **state)
 	assert_true(looked < 20);
 }
 
-static void test_off(void **state)
+/* A user that comes whenever it pays to look holds a processor for its share of the time and no more. */
+static void test_invariant_16_budget(void **state)
 {
-	struct busy_poll l = fresh;
+	struct busy_poll l = {0};
+	int64_t begin = clock_ns(), held = 0, all;
 
 	(void)state;
-	l.off = true;
-	for (int i = 0; i < 1000; i++)
-		assert_false(answered(&l, 7));
-}
+	while (clock_ns() - begin < 500000000) {
+		int64_t at;
 
-/* What keeps processors awake ends with a sleep of a millisecond, and other sleeps are as asked. */
-static void test_sleep(void **state)
-{
-	struct busy_poll l = fresh;
-
-	(void)state;
-	assert_int_equal(busy_poll_sleep(&l, -1), -1);
-	assert_int_equal(busy_poll_sleep(&l, 5000), 5000);
-	l.awake.held = true;
-	assert_int_equal(busy_poll_sleep(&l, -1), AWAKE_HOLD_MS);
-	assert_int_equal(busy_poll_sleep(&l, 5000), AWAKE_HOLD_MS);
-	assert_int_equal(busy_poll_sleep(&l, 0), 0);
+		busy_poll_arrived(&l, 7);
+		at = clock_ns();
+		while (busy_poll_on(&l) && clock_ns() - at < 30000)
+			;
+		if (l.looked)
+			held += clock_ns() - at;
+		else
+			spend(30000);
+	}
+	all = clock_ns() - begin;
+	/* the budget, and the few steps that a processor which was taken away in between makes longer */
+	assert_true(held > BUSY_POLL_BURST_NS / 4);
+	assert_true(held < BUSY_POLL_BURST_NS + all / BUSY_POLL_SHARE + 50000000);
 }
 
 int main(void)
@@ -111,8 +110,7 @@ int main(void)
 		cmocka_unit_test(test_not_for_a_first_request),
 		cmocka_unit_test(test_not_for_several_readers),
 		cmocka_unit_test(test_backs_off),
-		cmocka_unit_test(test_off),
-		cmocka_unit_test(test_sleep),
+		cmocka_unit_test(test_invariant_16_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
