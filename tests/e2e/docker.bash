@@ -28,7 +28,7 @@ docker_start() {
 	# cgroupfs: the daemon runs where systemd's bus may not know its processes
 	dockerd --data-root "$dir/docker/data" --exec-root "$dir/docker/exec" \
 		--pidfile "$dir/docker/pid" -H "unix://$dir/docker/sock" \
-		--exec-opt native.cgroupdriver=cgroupfs \
+		--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/${dir##*/}-secretfs" \
 		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs \
 		>"$dir/docker/log" 2>&1 3>&- 4>&- &
 	dockerd_pid=$!
@@ -66,6 +66,7 @@ docker_stop() {
 	fi
 	pgrep -f -- "$dir/docker/exec/" | xargs -r kill -KILL
 	for m in $(findmnt -rn -o TARGET | grep -F "$dir/docker/" | tac); do umount -l "$m" || :; done
+	find /sys/fs/cgroup -depth -type d -path "*/${dir##*/}-secretfs*" -exec rmdir {} + 2>/dev/null || :
 	dockerd_pid=
 }
 

@@ -26,10 +26,11 @@ sandbox() {
 	export PATH=$b:$PATH
 	dir=$(mktemp -d "${BATS_RUN_TMPDIR:-/tmp}/e2e.XXXXXX")
 	chmod 0755 "$dir"
-	# every directory above must let an unprivileged user through
+	# every directory above must let an unprivileged user through; bats makes its own for root alone
 	local up=$dir
+	chmod a+x "${BATS_RUN_TMPDIR:-$dir}"
 	while up=$(dirname "$up") && [[ $up != / ]]; do
-		[[ $(stat -c %A "$up") == *x ]] || chmod a+x "$up"
+		[[ $(stat -c %A "$up") == *x ]] || fail "other users do not get to $up: run it with 'make check T=${BATS_TEST_FILENAME##*/}'"
 	done
 	export SECRETFS_ROOT_KEY=$dir/etc/root.key
 	export SECRETFS_POLICY=$dir/etc/policy.ini
@@ -252,9 +253,8 @@ own_etc() {
 }
 own_etc_end() { umount -l /etc; }
 
-# default_paths: for a test of the defaults. Copies of /etc and nothing in
-# /usr/local, /var/lib and /run, in the mount namespace that the runner gives
-# each file of tests.
+# default_paths: for a test of the defaults. A copy of /etc and nothing of ours there, nor in
+# /usr/local, /var/lib and /run, in the world that the runner gives each file of tests.
 default_paths() {
 	local v
 	for v in ROOT_KEY POLICY BUNDLES STORE STATE MOUNT RUN; do unset "SECRETFS_$v"; done
@@ -262,10 +262,10 @@ default_paths() {
 	rm -rf /etc/secretfs /etc/flyte
 	mount -t tmpfs -o mode=0755 local /usr/local
 	mount -t tmpfs -o mode=0755 lib /var/lib
-	mount -t tmpfs -o mode=0755 run /run
+	rm -rf /run/secretfs
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 }
 
 default_paths_end() {
-	umount -l /run /var/lib /usr/local /etc
+	umount -l /var/lib /usr/local /etc
 }

@@ -669,7 +669,6 @@ except OSError as e:
 	fi
 	put KEY hello
 	mint
-	chmod 0666 /dev/fuse
 	chown "$user" "$bundle" "$dir/mnt"
 	chmod -R a+rX "$SECRETFS_STORE"
 	chmod a+rx "$dir/var" "$dir/etc"
