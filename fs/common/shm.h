@@ -53,7 +53,7 @@ struct shm_handle {
 };
 
 struct shm_version { /* in use while a handle leads to it */
-	uint64_t node, set_epoch, time;
+	uint64_t node, set_epoch, time, expires;
 	uint32_t gen, len;
 	uint8_t id[HASH_SIZE];
 	uint8_t level;

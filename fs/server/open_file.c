@@ -250,6 +250,7 @@ static void write_version(struct shm_version *row, const struct open_file_opener
 		.node = by->node,
 		.set_epoch = v->set_epoch,
 		.time = v->time,
+		.expires = by->expires,
 		.gen = v->gen,
 		.len = (uint32_t)v->len,
 		.level = by->level,
@@ -600,15 +601,27 @@ bool open_file_data(struct files *f, uint64_t ino, uint64_t handle, struct open_
 	return true;
 }
 
-bool open_file_size(struct files *f, uint64_t node, size_t *len)
+static struct open_file *find_node(const struct files *f, uint64_t node)
 {
-	const struct open_file *file = f->buckets[node & (BUCKETS - 1)];
+	struct open_file *file = f->buckets[node & (BUCKETS - 1)];
 
 	while (file && file->node != node)
 		file = file->chain;
-	if (file)
-		*len = file->len;
 	return file;
+}
+
+const struct shm_version *open_file_version(const struct files *f, uint64_t node)
+{
+	const struct open_file *file = find_node(f, node);
+
+	return file ? &f->shared->versions[file->version] : NULL;
+}
+
+bool open_file_holds(const struct files *f, uint64_t node, uid_t uid)
+{
+	struct open_file *file = find_node(f, node);
+
+	return file && holder_of(file, uid);
 }
 
 bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)

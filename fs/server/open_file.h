@@ -41,10 +41,11 @@ struct open_file_data { /* of an open version; borrowed, valid while it is open 
 struct open_file_opener {
 	uint64_t node; /* of the version (view_node) */
 	uid_t uid;
-	uint64_t unique; /* of the request */
-	uint8_t level;	 /* enum scope_level, of the version */
-	bool again;	 /* a predecessor may have answered it */
-	bool later;	 /* what has been checked before may stay sealed until it is read */
+	uint64_t unique;  /* of the request */
+	uint64_t expires; /* s since 1970; 0 = never */
+	uint8_t level;	  /* enum scope_level, of the version */
+	bool again;	  /* a predecessor may have answered it */
+	bool later;	  /* what has been checked before may stay sealed until it is read */
 };
 
 /* Borrows the shared memory, and takes over what a predecessor had open. */
@@ -68,8 +69,10 @@ WUR int open_file_fetch(struct files *f, uint64_t ino, uint64_t handle,
 			const struct value_cache_source *src, int *store_error);
 /* False when no such handle is open. */
 bool open_file_data(struct files *f, uint64_t ino, uint64_t handle, struct open_file_data *out);
-/* The size of the version that has this very node id, if it is open. */
-bool open_file_size(struct files *f, uint64_t node, size_t *len);
+/* The version that has this very node id, if it is open; borrowed, until the next call. */
+const struct shm_version *open_file_version(const struct files *f, uint64_t node);
+/* Does this uid have it open? */
+bool open_file_holds(const struct files *f, uint64_t node, uid_t uid);
 /* The kernel may now hold pages of this version.  False, and it may not, when ino is the node id of another
  * one: an inode's pages are to be of its own version. */
 bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);

@@ -36,6 +36,18 @@ static const struct view_entry *current(fuse_req_t req, fuse_ino_t ino)
 	return e;
 }
 
+/* The same, and what is open without a name any more. */
+static bool find_node(fuse_req_t req, fuse_ino_t ino, struct attr_node *n)
+{
+	struct server *s = server_of(req);
+
+	server_refresh(s);
+	if (attr_find(s, ino, n))
+		return true;
+	fuse_reply_err(req, ESTALE);
+	return false;
+}
+
 /* ---- the session ---- */
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
@@ -118,20 +130,14 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct server *s = server_of(req); /* first: req may be gone then */
-	const struct view_entry *e = current(req, ino);
+	struct attr_node n;
 	struct stat st;
-	size_t len;
 
 	(void)fi;
-	if (!e)
+	if (!find_node(req, ino, &n))
 		return;
-	attr_stat(s, e, &st);
-	/* Who still has an older version open sees its size: mmap and sendfile go by it. */
-	if (e->kind == VIEW_FILE && st.st_ino != ino && open_file_size(s->files, ino, &len)) {
-		st.st_ino = ino;
-		st.st_size = (off_t)len;
-	}
-	fuse_reply_attr(req, &st, attr_timeout(s, e, ino));
+	attr_stat_node(s, &n, &st);
+	fuse_reply_attr(req, &st, attr_timeout(s, n.entry, ino));
 }
 
 /* Nothing is kept per node id, so there is nothing to forget. */
@@ -173,42 +179,46 @@ static int caller_groups(void *arg, gid_t *out, int cap)
 	return fuse_req_getgroups(arg, cap, out);
 }
 
-static struct policy_decision decide(fuse_req_t req, const struct view_entry *e, const char *name)
+static struct policy_decision decide(fuse_req_t req, uint8_t level, const char *name)
 {
 	const struct server *s = server_of(req);
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	const struct access_caller caller = {ctx->uid, ctx->gid, caller_groups, req};
 	struct policy_access access;
 
-	mount_policy_access(s->rules, server_scope(s, e->level), name, &access);
+	mount_policy_access(s->rules, server_scope(s, level), name, &access);
 	return access_decide(&access, &caller);
 }
 
-static bool may_access(fuse_req_t req, const struct view_entry *e, int mask)
+static bool may_access(fuse_req_t req, const struct attr_node *n, int mask)
 {
 	char name[NAME_SIZE];
 
-	if (e->kind == VIEW_DIR)
+	if (n->entry && n->entry->kind == VIEW_DIR)
 		return true;
 	if (mask & X_OK)
 		return false;
-	view_path(server_of(req)->view, e, name);
-	return !(mask & R_OK) || decide(req, e, name).answer == POLICY_ALLOW;
+	if (!(mask & R_OK))
+		return true;
+	if (!n->entry)
+		return decide(req, n->held->level, n->held->name).answer == POLICY_ALLOW;
+	view_path(server_of(req)->view, n->entry, name);
+	return decide(req, n->entry->level, name).answer == POLICY_ALLOW;
 }
 
 static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
-	const struct view_entry *e = current(req, ino);
+	struct attr_node n;
 
-	if (!e)
+	if (!find_node(req, ino, &n))
 		return;
 	if (mask & W_OK)
 		fuse_reply_err(req, EROFS);
 	else
-		fuse_reply_err(req, may_access(req, e, mask) ? 0 : EACCES);
+		fuse_reply_err(req, may_access(req, &n, mask) ? 0 : EACCES);
 }
 
-static void log_open_decision(fuse_req_t req, const struct view_entry *e, const char *name,
+static void log_open_decision(fuse_req_t req, uint64_t ino, uint8_t level, const char *name,
 			      const struct policy_decision *d, const char *reason)
 {
 	const struct server *s = server_of(req);
@@ -216,8 +226,8 @@ static void log_open_decision(fuse_req_t req, const struct view_entry *e, const 
 	char scope[SCOPE_STR];
 	const struct log_decision line = {
 		.name = name,
-		.scope = scope_str(server_scope(s, e->level), scope),
-		.ino = e->ino,
+		.scope = scope_str(server_scope(s, level), scope),
+		.ino = ino & VIEW_INO_MASK,
 		.uid = ctx->uid,
 		.gid = ctx->gid,
 		.pid = ctx->pid,
@@ -255,6 +265,7 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 		.node = view_node(s->view, e),
 		.uid = fuse_req_ctx(req)->uid,
 		.unique = server_unique(s),
+		.expires = f->expires,
 		.level = e->level,
 		.again = s->again,
 		/* What the kernel has kept it will not read. */
@@ -295,58 +306,106 @@ static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handl
 	int err;
 
 	view_path(s->view, e, name);
-	d = decide(req, e, name);
+	d = decide(req, e->level, name);
 	if (d.answer != POLICY_ALLOW) {
-		log_open_decision(req, e, name, &d, NULL);
+		log_open_decision(req, e->ino, e->level, name, &d, NULL);
 		return EACCES;
 	}
 	if (access_expired(view_file_of(s->view, e)->expires,
 			   view_commit_time(s->view, e->level))) {
-		log_open_decision(req, e, name, &d, "expired");
+		log_open_decision(req, e->ino, e->level, name, &d, "expired");
 		return EKEYEXPIRED;
 	}
 	err = unseal(req, e, name, handle);
 	if (err == EMFILE || err == ENFILE)
-		log_open_decision(req, e, name, &d, "too much open");
+		log_open_decision(req, e->ino, e->level, name, &d, "too much open");
 	else if (!err)
-		log_open_decision(req, e, name, &d, NULL);
+		log_open_decision(req, e->ino, e->level, name, &d, NULL);
+	return err;
+}
+
+/*
+ * The name is gone.  Who has the version open may open it again, as by /proc/self/fd; others who come by
+ * its node id, as by a bind mount of it, do not get what was deleted.
+ */
+static int open_held(fuse_req_t req, const struct shm_version *held, uint64_t *handle)
+{
+	struct server *s = server_of(req);
+	const struct shm_version row = *held; /* the table may change */
+	struct version v = {
+		.set_epoch = row.set_epoch, .time = row.time, .gen = row.gen, .len = row.len};
+	const struct value_cache_source src = {s->backend, server_ring(s, row.level), &v, row.name};
+	const struct open_file_opener by = {
+		.node = row.node,
+		.uid = fuse_req_ctx(req)->uid,
+		.unique = server_unique(s),
+		.expires = row.expires,
+		.level = row.level,
+		.again = s->again,
+	};
+	struct policy_decision d = decide(req, row.level, row.name);
+	const char *reason = NULL;
+	int store_error, err = 0;
+
+	memcpy(v.id, row.id, HASH_SIZE);
+	if (!open_file_holds(s->files, row.node, by.uid))
+		return ESTALE;
+	if (d.answer != POLICY_ALLOW)
+		err = EACCES;
+	else if (access_expired(row.expires, view_commit_time(s->view, row.level)))
+		err = EKEYEXPIRED, reason = "expired";
+	else if ((err = open_file_open(s->files, &by, &src, handle, &store_error)))
+		reason = "too much open";
+	log_open_decision(req, row.node, row.level, row.name, &d, reason);
+	return err;
+}
+
+static int open_node(fuse_req_t req, fuse_ino_t ino, const struct attr_node *n,
+		     struct fuse_file_info *fi)
+{
+	struct server *s = server_of(req);
+	pid_t pid = fuse_req_ctx(req)->pid;
+	int err;
+
+	if (n->entry && n->entry->kind == VIEW_DIR)
+		return EISDIR;
+	if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
+		return EROFS;
+	if (!n->entry)
+		return open_held(req, n->held, &fi->fh);
+	if (ino != view_node(s->view, n->entry) && retry_first(s->shared, ino, pid))
+		return ESTALE;
+	err = open_file(req, n->entry, &fi->fh);
+	if (!err && ino == view_node(s->view, n->entry))
+		retry_done(s->shared, ino, pid);
 	return err;
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct server *s = server_of(req); /* first: req may be gone then */
-	const struct view_entry *e = current(req, ino);
-	bool known;
+	struct attr_node n;
+	bool known, own;
 	int err;
 
-	if (!e)
+	if (!find_node(req, ino, &n))
 		return;
 	known = s->again && open_file_knows(s->files, server_unique(s));
-	if (e->kind == VIEW_DIR)
-		err = EISDIR;
-	else if ((fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC))
-		err = EROFS;
-	else if (ino != view_node(s->view, e) &&
-		 retry_first(s->shared, ino, fuse_req_ctx(req)->pid))
-		err = ESTALE;
-	else
-		err = open_file(req, e, &fi->fh);
-	if (!err && ino == view_node(s->view, e))
-		retry_done(s->shared, ino, fuse_req_ctx(req)->pid);
+	own = n.entry && ino == view_node(s->view, n.entry);
+	err = open_node(req, ino, &n, fi);
 	stats_open(err);
 	if (err) {
 		fuse_reply_err(req, err);
 		return;
 	}
 	/* Pages belong to the inode, and an older version's inode does not get this one's. */
-	fi->keep_cache = s->cached && ino == view_node(s->view, e) && pagecache_use(s->cached, ino);
+	fi->keep_cache = s->cached && own && pagecache_use(s->cached, ino);
 	fi->direct_io = !fi->keep_cache;
 	fi->noflush = 1;
 	/* The caller was interrupted, and will not close what it does not know of; or it knows already,
 	 * from a predecessor. */
 	if (fuse_reply_open(req, fi) == -ENOENT && !known)
-		open_file_release(s->files, e->ino, fi->fh);
+		open_file_release(s->files, ino, fi->fh);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -559,12 +618,12 @@ static void reply_bytes(fuse_req_t req, const char *data, size_t len, size_t siz
 
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	const struct view_entry *e = current(req, ino);
+	struct attr_node n;
 	char value[ATTR_XATTR_SIZE];
 
-	if (!e)
+	if (!find_node(req, ino, &n))
 		return;
-	if (!attr_xattr(server_of(req), e, name, value) && !hook_xattr(name, value, sizeof(value)))
+	if (!attr_xattr(server_of(req), &n, name, value) && !hook_xattr(name, value, sizeof(value)))
 		fuse_reply_err(req, ENODATA);
 	else
 		reply_bytes(req, value, strlen(value), size);
@@ -572,12 +631,12 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	const struct view_entry *e = current(req, ino);
+	struct attr_node n;
 	char names[ATTR_XATTR_SIZE];
 
-	if (!e)
+	if (!find_node(req, ino, &n))
 		return;
-	reply_bytes(req, names, attr_xattr_list(server_of(req), e, names), size);
+	reply_bytes(req, names, attr_xattr_list(server_of(req), &n, names), size);
 }
 
 /* ---- changes: by the helper, what has happened in the store already (fsnotify.h); by others, none ---- */

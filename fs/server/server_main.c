@@ -453,6 +453,10 @@ static bool prepare(struct serve *st)
 {
 	int r;
 
+	if (stats_attach(st->h->fd[HANDOVER_SHARED]) < 0)
+		return false;
+	if (shm_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) < 0)
+		return refuse_memory();
 	st->null = st->c->foreground ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (st->c->log_syslog)
 		log_connect();
@@ -467,8 +471,7 @@ static bool prepare(struct serve *st)
 	};
 	sandbox_prepare(&st->box);
 	st->server.group = st->c->drop ? 0 : getegid();
-	return stats_attach(st->h->fd[HANDOVER_SHARED]) == 0 &&
-	       (shm_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) == 0 || refuse_memory());
+	return true;
 }
 
 int server_main(struct handover *h)

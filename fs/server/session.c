@@ -22,6 +22,7 @@
 /* linux/fuse.h of Linux 6.9: a code of notification, and a flag that a kernel which knows it gives. */
 #define INVAL_RESEND 7
 #define HAS_RESEND (1u << 7) /* in flags2 */
+#define ALLOW_MMAP (1u << 4) /* in flags2, Linux 6.6: FUSE_DIRECT_IO_ALLOW_MMAP */
 #define LOOK_AROUND 8	     /* a lone reader's requests */
 #define BURST 512	     /* requests, until signals and counted log lines get their turn */
 
@@ -50,10 +51,12 @@ static void log_libfuse(enum fuse_log_level level, const char *format, va_list a
 
 /* Which answer is on its way; before there are threads. */
 static enum { REPLY_PLAIN, REPLY_INIT, REPLY_SWALLOWED } reply;
+static uint32_t offered; /* flags2 of INIT */
 
 /*
  * libfuse derives the pages of a READ from the size of a WRITE, which is small here, since the slot
- * is: the answer to INIT gets as many as the kernel may ask for.
+ * is: the answer to INIT gets as many as the kernel may ask for.  And it does not know yet that what
+ * is read directly may be mapped shared all the same (Linux 6.6).
  */
 static ssize_t write_init(int fd, const struct iovec *iov, int count)
 {
@@ -65,6 +68,10 @@ static ssize_t write_init(int fd, const struct iovec *iov, int count)
 	memcpy(&init, iov[1].iov_base, sizeof(init));
 	if (init.flags & FUSE_MAX_PAGES)
 		init.max_pages = READ_PAGES;
+	if (offered & ALLOW_MMAP) {
+		init.flags |= FUSE_INIT_EXT;
+		init.flags2 |= ALLOW_MMAP;
+	}
 	return writev(fd, changed, 2);
 }
 
@@ -140,6 +147,18 @@ int session_open(struct server *s, const struct session_options *o)
 
 /* ---- requests ---- */
 
+/* The flags2 that the kernel began the session with. */
+static uint32_t flags_offered(const struct shm *sh)
+{
+	struct fuse_init_in init = {0};
+	size_t header = sizeof(struct fuse_in_header);
+
+	if (sh->init_len < header + sizeof(init) || sh->init_len > sizeof(sh->init))
+		return 0;
+	memcpy(&init, sh->init + header, sizeof(init));
+	return init.flags & FUSE_INIT_EXT ? init.flags2 : 0;
+}
+
 static void answer(struct server *s, const struct fuse_in_header *in, bool left)
 {
 	struct shm *sh = s->shared;
@@ -151,6 +170,7 @@ static void answer(struct server *s, const struct fuse_in_header *in, bool left)
 		sh->init_len = in->len;
 		if (sh->init_len <= sizeof(sh->init))
 			memcpy(sh->init, in, sh->init_len);
+		offered = flags_offered(sh);
 		reply = REPLY_INIT;
 		process(s, in, in->len);
 		reply = REPLY_PLAIN;
@@ -213,13 +233,7 @@ static bool answer_left(struct server *s)
 
 static bool offers_resend(const struct shm *sh)
 {
-	struct fuse_init_in init = {0};
-	size_t header = sizeof(struct fuse_in_header);
-
-	if (!sh->init_answered || sh->init_len < header + sizeof(init))
-		return false;
-	memcpy(&init, sh->init + header, sizeof(init));
-	return (init.flags & FUSE_INIT_EXT) && (init.flags2 & HAS_RESEND);
+	return sh->init_answered && (flags_offered(sh) & HAS_RESEND);
 }
 
 /* After what is in the slot was answered: the kernel does not know it again by that id. */

@@ -25,7 +25,7 @@ teardown() {
 
 # hold SCRIPT ARGUMENT...: a process that has taken hold of something, and keeps it.
 hold() {
-	python3 -c "import os, sys, time
+	/usr/bin/python3 -c "import os, sys, time
 $1
 open(sys.argv[1], 'w').close()
 time.sleep(300)" "$dir/held" "${@:2}" 3>&- 4>&- &
