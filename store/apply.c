@@ -22,6 +22,17 @@ static int retire_versions(struct commit *c, struct record *rec, unsigned keep)
 	return 0;
 }
 
+static int seal_value(struct txn *a, const struct version *v, const char *name,
+		      const struct secret *value, struct blob *sealed, uint8_t id[static HASH_SIZE])
+{
+	SECRET_CLEANUP struct secret *opened = NULL;
+	int r = a->opt->open ? a->opt->open(a->opt->open_arg, value, &opened) : 0;
+
+	if (r < 0)
+		return r;
+	return value_seal(a->k, v->gen, v->set_epoch, name, opened ? opened : value, sealed, id);
+}
+
 static int add_version(struct txn *a, struct record *rec, const struct secret *value, uint64_t time,
 		       const uint8_t writer[static WRITER_TAG])
 {
@@ -36,7 +47,7 @@ static int add_version(struct txn *a, struct record *rec, const struct secret *v
 	if (keep > VERSIONS_MAX)
 		return ERR_INVAL;
 	memcpy(v.writer, writer, sizeof(v.writer));
-	r = value_seal(a->k, v.gen, v.set_epoch, rec->name, value, &sealed, v.id);
+	r = seal_value(a, &v, rec->name, value, &sealed, v.id);
 	if (r == 0)
 		r = txn_put(a, &sealed, v.id);
 	if (r == 0)

@@ -52,6 +52,10 @@ struct apply_options {
 	/* Called as objects are put: done of total; may be NULL. */
 	void (*progress)(void *arg, size_t done, size_t total);
 	void *progress_arg;
+	/* Makes a value of a change readable, for the time it is sealed; NULL: it is.  Its len is right
+	 * in any case, what its data are is the caller's. */
+	int (*open)(void *arg, const struct secret *value, struct secret **out);
+	void *open_arg;
 };
 
 struct apply_result {

@@ -5,7 +5,10 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define READ_FIRST (16u * 1024) /* of what tells no size */
 
 /*
  * sodium_malloc hands out unlocked memory when mlock fails, and says nothing (libsodium 1.0.18,
@@ -78,28 +81,61 @@ int secret_from(const uint8_t *data, size_t len, struct secret **out)
 	return 0;
 }
 
-int secret_read(int fd, struct secret **out)
+/* Room for more: locked memory is scarce, so it grows with what comes. */
+static int grow(struct secret **s, size_t cap)
 {
-	SECRET_CLEANUP struct secret *big = NULL;
-	int r = secret_alloc(SECRET_MAX + 1, &big);
+	struct secret *more;
+	int r = secret_alloc(cap, &more);
 
 	if (r < 0)
 		return r;
-	for (;;) {
-		ssize_t n = read(fd, big->data + big->len, big->cap - big->len);
+	memcpy(more->data, (*s)->data, (*s)->len);
+	more->len = (*s)->len;
+	secret_free(*s);
+	*s = more;
+	return 0;
+}
+
+int secret_read_max(int fd, size_t max, struct secret **out)
+{
+	SECRET_CLEANUP struct secret *s = NULL;
+	struct stat st;
+	size_t cap = READ_FIRST;
+	int r;
+
+	/* A file that tells its size needs no more; a byte over shows that it has grown. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0)
+		cap = (size_t)st.st_size;
+	r = secret_alloc((cap < max ? cap : max) + 1, &s);
+	while (r == 0) {
+		ssize_t n = read(fd, s->data + s->len, s->cap - s->len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return ERR_IO;
-		if (n == 0)
+		if (n <= 0) {
+			r = n < 0 ? ERR_IO : 0;
 			break;
-		big->len += (size_t)n;
-		if (big->len > SECRET_MAX)
-			return ERR_TOOBIG;
+		}
+		s->len += (size_t)n;
+		if (s->len > max)
+			r = ERR_TOOBIG;
+		else if (s->len == s->cap)
+			r = grow(&s, 2 * s->cap < max ? 2 * s->cap : max + 1);
 	}
-	/* Right-sized, so that a small value does not keep a mebibyte locked. */
-	return secret_from(big->data, big->len, out);
+	if (r < 0)
+		return r;
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+int secret_read(int fd, struct secret **out)
+{
+	SECRET_CLEANUP struct secret *s = NULL;
+	int r = secret_read_max(fd, SECRET_MAX, &s);
+
+	/* Right-sized, so that a small value keeps no more locked than it needs. */
+	return r < 0 ? r : secret_from(s->data, s->len, out);
 }
 
 void secret_free(struct secret *s)

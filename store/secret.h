@@ -34,6 +34,9 @@ WUR int secret_from(const uint8_t *data, size_t len, struct secret **out);
 /* Read fd to its end, at most SECRET_MAX bytes (ERR_TOOBIG beyond).  Blocks as fd does. */
 WUR int secret_read(int fd, struct secret **out);
 
+/* The same with another limit.  What is locked is twice of what was read, at most. */
+WUR int secret_read_max(int fd, size_t max, struct secret **out);
+
 /* Wipes and frees; NULL is fine. */
 void secret_free(struct secret *s);
 

@@ -52,7 +52,7 @@ other() {
 	[[ $output == *"are one secret"* ]]
 	printf 'C=canary-3\n.hidden=x\n' >"$dir/name.env"
 	run -1 secretctl import "$dir/name.env"
-	[[ $output == *"name.env:2: .hidden: not a valid name"* ]]
+	[[ $output == *"name.env:2: not a valid name"* ]]
 	run -1 secretctl get secret C
 }
 

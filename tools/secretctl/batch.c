@@ -1,50 +1,89 @@
 /* SPDX-License-Identifier: ISC */
 #include "batch.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ui.h"
 
-#define CHUNK (256u * 1024)
+#define KEY crypto_aead_xchacha20poly1305_ietf_KEYBYTES
+#define NONCE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define SAY_MAX 10 /* names that a message lists */
 
 void batch_fini(struct batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		for (size_t j = 0; j < b->items[i].npast; j++)
-			free((void *)(uintptr_t)b->items[i].past[j].value); /* bytes: chunks */
+			free((void *)(uintptr_t)b->items[i].past[j].value); /* bytes: values */
 		free(b->items[i].past);
 	}
-	for (size_t i = 0; i < b->nchunks; i++)
-		secret_free(b->chunks[i]);
+	for (size_t i = 0; i < b->nvalues; i++)
+		free(b->values[i]);
+	secret_free(b->key);
 	free(b->items);
-	free(b->chunks);
+	free(b->values);
 	memset(b, 0, sizeof(*b));
 }
 
-/* Locked memory is dear by the page, so that values lie together. */
+static int make_key(struct batch *b)
+{
+	int r = secret_alloc(KEY, &b->key);
+
+	if (r)
+		return r;
+	b->key->len = KEY;
+	randombytes_buf(b->key->data, KEY);
+	return 0;
+}
+
+static int grow_values(struct batch *b)
+{
+	size_t cap = b->values_cap ? 2 * b->values_cap : 64;
+	void *more = reallocarray(b->values, cap, sizeof(*b->values));
+
+	if (!more)
+		return ERR_NOMEM;
+	b->values = more;
+	b->values_cap = cap;
+	return 0;
+}
+
 static int keep(struct batch *b, const uint8_t *data, size_t len, struct secret *out)
 {
-	struct secret *chunk = b->nchunks ? b->chunks[b->nchunks - 1] : NULL;
-	int r;
+	int r = b->key ? 0 : make_key(b);
+	uint8_t *box;
 
-	if (!chunk || chunk->cap - chunk->len < len) {
-		void *more = reallocarray(b->chunks, b->nchunks + 1, sizeof(struct secret *));
-
-		if (!more)
-			return ERR_NOMEM;
-		b->chunks = more;
-		r = secret_alloc(len > CHUNK ? len : CHUNK, &chunk);
-		if (r)
-			return r;
-		b->chunks[b->nchunks++] = chunk;
-	}
-	*out = (struct secret){.data = chunk->data + chunk->len, .len = len, .cap = len};
-	if (len)
-		memcpy(out->data, data, len);
-	chunk->len += len;
+	if (!r && b->nvalues == b->values_cap)
+		r = grow_values(b);
+	if (r)
+		return r;
+	box = malloc(NONCE + TAG + len);
+	if (!box)
+		return ERR_NOMEM;
+	randombytes_buf(box, NONCE);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(box + NONCE, NULL, data, len, NULL, 0, NULL, box,
+						   b->key->data);
+	b->values[b->nvalues++] = box;
+	*out = (struct secret){.data = box, .len = len, .cap = NONCE + TAG + len};
 	return 0;
+}
+
+/* As apply's open. */
+static int open_value(void *arg, const struct secret *value, struct secret **out)
+{
+	const struct batch *b = arg;
+	int r = secret_alloc(value->len, out);
+
+	if (r)
+		return r;
+	(*out)->len = value->len;
+	return crypto_aead_xchacha20poly1305_ietf_decrypt((*out)->data, NULL, NULL,
+							  value->data + NONCE, TAG + value->len,
+							  NULL, 0, value->data, b->key->data)
+		       ? ERR_AUTH
+		       : 0;
 }
 
 int batch_add(struct batch *b, const char *name, const uint8_t *data, size_t len,
@@ -194,8 +233,11 @@ int batch_commit(struct ctx *s, struct scope_ctx *p, const struct batch *b, bool
 		changes[i] = change_of(&b->items[i], replace);
 	s->progress = show_progress;
 	s->progress_arg = (void *)(uintptr_t)what;
+	s->open = open_value;
+	s->open_arg = (void *)(uintptr_t)b;
 	r = ctx_apply(s, p, changes, b->n, &result);
 	s->progress = NULL;
+	s->open = NULL;
 	ui_progress("", 0, 0);
 	free(changes);
 	if (!r)

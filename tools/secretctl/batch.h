@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * batch - secrets gathered for one commit, their values side by side in locked memory.
+ * batch - secrets gathered for one commit.  Their values lie encrypted in ordinary memory, under a key
+ * in locked memory, of which there is little: each is opened when it is sealed for the store.
  */
 #ifndef BATCH_H
 #define BATCH_H
@@ -14,7 +15,7 @@ struct batch_item {
 	unsigned set; /* CHANGE_SET_* */
 	uint8_t type;
 	uint64_t expires, created;
-	struct secret value; /* into the batch's memory, like those of the past */
+	struct secret value; /* its length; the data are the batch's own, like those of the past */
 	struct change_past *past;
 	size_t npast;
 };
@@ -22,8 +23,9 @@ struct batch_item {
 struct batch {
 	struct batch_item *items;
 	size_t n, cap;
-	struct secret **chunks;
-	size_t nchunks;
+	uint8_t **values; /* nonce | ciphertext, a heap block each */
+	size_t nvalues, values_cap;
+	struct secret *key;
 };
 
 /* An item with that value; it stays where it is until the next one. ERR_NAME, ERR_NOMEM … */

@@ -309,7 +309,12 @@ int ctx_apply(struct ctx *s, struct scope_ctx *p, const struct change *changes, 
 	      struct apply_result *result)
 {
 	const struct apply_options options = {
-		.floor = &p->floor, .progress = s->progress, .progress_arg = s->progress_arg};
+		.floor = &p->floor,
+		.progress = s->progress,
+		.progress_arg = s->progress_arg,
+		.open = s->open,
+		.open_arg = s->open_arg,
+	};
 	int r = 0;
 
 	result->failed = n;

@@ -31,6 +31,8 @@ struct ctx {
 	/* Of ctx_apply: called as objects are put; NULL: not. */
 	void (*progress)(void *arg, size_t done, size_t total);
 	void *progress_arg;
+	int (*open)(void *arg, const struct secret *value, struct secret **out); /* as apply's */
+	void *open_arg;
 };
 
 /* Paths only. */

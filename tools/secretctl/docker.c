@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "heap.h"
 #include "json.h"
 #include "ui.h"
 #include "errmsg.h"
@@ -210,6 +211,7 @@ int docker_find(const struct call *c, struct source *src)
 		return ui_usage(
 			c, "give the login once: by --registry, by docker's file, or as a value");
 	src->kind = SOURCE_DOCKER;
+	heap_lock();
 	return flags ? from_flags(c, src) : from_config(c, src);
 }
 

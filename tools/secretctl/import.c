@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "heap.h"
 #include "name.h"
 #include "parse.h"
 #include "scopes.h"
@@ -33,25 +34,6 @@ static int find_format(const struct call *c, enum format *out)
 	if (name && *out == FORMAT_GUESS)
 		return ui_usage(c, "--format is dotenv, json, kubernetes or directory");
 	return 0;
-}
-
-/* A whole file into locked memory. */
-static int read_text(int fd, const struct stat *st, struct secret **out)
-{
-	/* A pipe tells no size: it gets what one value may have, and a file all it has. */
-	size_t cap = S_ISREG(st->st_mode) ? (size_t)st->st_size : 8u << 20;
-	int r = cap > TEXT_MAX ? ERR_TOOBIG : secret_alloc(cap + 1, out);
-
-	while (!r && (*out)->len < (*out)->cap) {
-		ssize_t n = read(fd, (*out)->data + (*out)->len, (*out)->cap - (*out)->len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? ERR_IO : 0;
-		(*out)->len += (size_t)n;
-	}
-	return r ? r : ERR_TOOBIG; /* it grew, or the pipe has more */
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -109,12 +91,12 @@ static int read_source(const struct call *c, struct parse *p)
 		ui_error("%s is %sa directory", p->path, S_ISDIR(st.st_mode) ? "" : "not ");
 		status = STATUS_FAILED;
 	} else if (S_ISDIR(st.st_mode)) {
-		status = parse_directory(p, &left_out);
+		status = parse_directory(p, fd, &left_out);
 		if (!status && left_out)
 			ui_warn("%zu left out: names that start with a dot, or no plain files",
 				left_out);
 	} else {
-		r = read_text(fd, &st, &text);
+		r = secret_read_max(fd, TEXT_MAX, &text);
 		if (standard)
 			p->path = "standard input";
 		status = r ? errmsg_fail(&(struct errmsg){.doing = "read", .path = p->path}, r)
@@ -168,6 +150,7 @@ int import_run(struct call *c)
 		status = ctx_any(c, &s, &scope);
 	if (!status && !s.writer)
 		status = scopes_require(&s, &scope, !dry);
+	heap_lock();
 	if (!status)
 		status = read_source(c, &p);
 	if (!status)

@@ -7,40 +7,13 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "heap.h"
 #include "ui.h"
 #include "timefmt.h"
 
-#define HEAD 16 /* keeps malloc's alignment */
-
-static void *wiped_malloc(size_t size)
-{
-	char *p;
-
-	if (size > SIZE_MAX - HEAD)
-		return NULL;
-	p = malloc(size + HEAD);
-	if (!p)
-		return NULL;
-	memcpy(p, &size, sizeof(size));
-	return p + HEAD;
-}
-
-static void wiped_free(void *data)
-{
-	char *p = data;
-	size_t size;
-
-	if (!p)
-		return;
-	p -= HEAD;
-	memcpy(&size, p, sizeof(size));
-	sodium_memzero(p, size + HEAD);
-	free(p);
-}
-
 void json_init(void)
 {
-	json_set_alloc_funcs(wiped_malloc, wiped_free);
+	json_set_alloc_funcs(heap_alloc, heap_free);
 }
 
 static int dump(const char *buffer, size_t size, void *data)

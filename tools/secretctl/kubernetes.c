@@ -60,15 +60,18 @@ static int add(const struct one *o, const char *key, const uint8_t *data, size_t
 	return status;
 }
 
-static int add_base64(const struct one *o, const char *key, const char *text)
+static int add_base64(const struct one *o, const char *key, const json_t *v)
 {
 	SECRET_CLEANUP struct secret *raw = NULL;
-	size_t len = strlen(text);
+	const char *text = json_string_value(v);
+	size_t len = json_string_length(v);
 	int r = secret_alloc(len, &raw);
 
 	if (r)
 		return errmsg_fail(&(struct errmsg){.doing = "read", .name = key}, r);
-	if (sodium_base642bin(raw->data, raw->cap, text, len, " \n\r\t", &raw->len, NULL,
+	/* libsodium takes a NUL for one of the characters to ignore */
+	if (memchr(text, 0, len) ||
+	    sodium_base642bin(raw->data, raw->cap, text, len, " \n\r\t", &raw->len, NULL,
 			      sodium_base64_VARIANT_ORIGINAL) != 0)
 		return refuse(o, key, "this is not base64");
 	return add(o, key, raw->data, raw->len);
@@ -88,7 +91,7 @@ static int add_secret(struct one *o, json_t *doc)
 	{
 		if (json_object_get(plain, key))
 			continue;
-		status = json_is_string(v) ? add_base64(o, key, json_string_value(v))
+		status = json_is_string(v) ? add_base64(o, key, v)
 					   : refuse(o, key, "this is no text");
 		if (status)
 			return status;

@@ -28,8 +28,9 @@ int parse_dotenv(const struct parse *p, const struct secret *text);
 int parse_json(const struct parse *p, const struct secret *text);
 /* Kubernetes Secret as YAML, several documents at will. */
 int parse_yaml(const struct parse *p, const struct secret *text);
-/* Every plain file below path; names that start with a dot are left out, and counted. */
-int parse_directory(const struct parse *p, size_t *left_out);
+/* Every plain file below path, which dir is open on; names that start with a dot are left out, and
+ * counted. A link that leads out is refused. */
+int parse_directory(const struct parse *p, int dir, size_t *left_out);
 
 /* kubernetes.c: a Secret or a List; false when it is neither. */
 struct json_t;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "heap.h"
 #include "json.h"
 #include "parse.h"
 #include "ui.h"
@@ -24,8 +25,6 @@ static int refuse(const struct parse *p, size_t line, const char *what)
 static int add_member(const struct parse *p, const char *name, json_t *v)
 {
 	struct batch_item *item;
-	json_malloc_t alloc;
-	json_free_t release; /* json_init's, which wipes */
 	char *text;
 	int status;
 
@@ -36,8 +35,7 @@ static int add_member(const struct parse *p, const char *name, json_t *v)
 	if (!text)
 		return errmsg_fail(&(struct errmsg){.doing = "read", .path = p->path}, ERR_NOMEM);
 	status = parse_add(p, name, (const uint8_t *)text, strlen(text), 0, &item);
-	json_get_alloc_funcs(&alloc, &release);
-	release(text);
+	heap_free(text);
 	if (!status) {
 		item->type = RECORD_JSON;
 		item->set |= CHANGE_SET_TYPE;
@@ -53,6 +51,8 @@ int parse_json(const struct parse *p, const struct secret *text)
 	int status = 0;
 
 	/* jansson's text would quote what stands there, so the place must do. */
+	if (!doc && heap_failed())
+		return errmsg_fail(&(struct errmsg){.doing = "read", .path = p->path}, ERR_MLOCK);
 	if (!doc)
 		return refuse(p, (size_t)(e.line > 0 ? e.line : 0),
 			      json_error_code(&e) == json_error_duplicate_key
@@ -88,6 +88,9 @@ static int next(struct loader *l, yaml_event_t *e)
 {
 	if (yaml_parser_parse(&l->parser, e))
 		return 0;
+	if (l->parser.error == YAML_MEMORY_ERROR)
+		return errmsg_fail(&(struct errmsg){.doing = "read", .path = l->p->path},
+				   ERR_MLOCK);
 	return refuse(l->p, l->parser.problem_mark.line + 1, "this is not YAML");
 }
 
@@ -129,6 +132,10 @@ static int load_member(struct loader *l, yaml_event_t *key, unsigned depth, json
 	if (key->type != YAML_SCALAR_EVENT) {
 		yaml_event_delete(key);
 		return refuse(l->p, line, "a key must be plain text");
+	}
+	if (memchr(key->data.scalar.value, 0, key->data.scalar.length)) {
+		yaml_event_delete(key);
+		return refuse(l->p, line, "a key holds a NUL");
 	}
 	name = strdup((const char *)key->data.scalar.value);
 	yaml_event_delete(key);
@@ -179,7 +186,10 @@ static int load_node(struct loader *l, yaml_event_t *e, unsigned depth, json_t *
 
 	if (type == YAML_SCALAR_EVENT) {
 		*out = json_stringn((const char *)e->data.scalar.value, e->data.scalar.length);
-		if (!*out)
+		if (!*out && heap_failed())
+			status = errmsg_fail(&(struct errmsg){.doing = "read", .path = l->p->path},
+					     ERR_MLOCK);
+		else if (!*out)
 			status = refuse(l->p, line, "this is not UTF-8 text");
 		sodium_memzero(e->data.scalar.value, e->data.scalar.length);
 	}

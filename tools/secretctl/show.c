@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "heap.h"
 #include "json.h"
 #include "list.h"
 #include "name.h"
@@ -129,6 +130,8 @@ static int show_one(struct ctx *s, struct scope_ctx *p, const char *name, bool j
 		status = take_version(s->call, &p->scope, &rec, at);
 	if (status)
 		return status;
+	if (revealed && json)
+		heap_lock();
 	r = revealed ? value_get(s->backend, p->ring, &rec.versions[0], rec.name, &value) : 0;
 	if (r)
 		return errmsg_fail(&w, r);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui.h"
+
 void table_init(struct table *t, size_t columns, const char *const *head)
 {
 	memset(t, 0, sizeof(*t));
@@ -26,6 +28,8 @@ void table_row(struct table *t, const char *const *cells)
 
 		if (!copy)
 			t->failed = true;
+		else
+			ui_printable(copy);
 		more[t->rows * t->columns + i] = copy;
 	}
 	t->rows++;

@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,14 +19,29 @@
 
 static bool bar_shown;
 
+void ui_printable(char *s)
+{
+	for (unsigned char *p = (unsigned char *)s; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1, as UTF-8 */
+			*p = p[1] = '?';
+	}
+}
+
 static void message(const char *prefix, const char *fmt, va_list ap)
 {
+	char *text = NULL;
+
 	fflush(stdout);
 	if (bar_shown)
 		ui_progress("", 0, 0);
-	fputs(prefix, stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	else
+		ui_printable(text);
+	fprintf(stderr, "%s%s\n", prefix, text ? text : "no memory");
+	free(text);
 }
 
 void ui_error(const char *fmt, ...)

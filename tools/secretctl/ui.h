@@ -15,6 +15,9 @@
 
 #define UI_PRINTF(a, b) __attribute__((format(printf, a, b)))
 
+/* What could move a terminal's cursor, or worse, becomes '?'. Every message goes through it. */
+void ui_printable(char *s);
+
 /* "secretctl: …" on standard error. */
 void ui_error(const char *fmt, ...) UI_PRINTF(1, 2);
 void ui_warn(const char *fmt, ...) UI_PRINTF(1, 2);
