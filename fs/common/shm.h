@@ -39,6 +39,7 @@
 #define SHM_KEPT 4096u
 #define SHM_DIRS 65536u
 #define SHM_NODE_KEY 16
+#define SHM_DROPS 131072u
 
 struct shm_request {	      /* that waits to be answered */
 	_Atomic uint32_t len; /* 0 = free; written last */
@@ -98,6 +99,10 @@ struct shm {
 	struct shm_handle handles[SHM_HANDLES];
 	struct shm_version versions[SHM_VERSIONS];
 	struct shm_dir dirs[SHM_DIRS];
+	/* Inodes whose pages are to be dropped and that the helper was not told of yet; 0 = free. */
+	uint32_t next_drop;
+	_Atomic uint32_t dropping; /* how many */
+	_Atomic uint64_t drops[SHM_DROPS];
 };
 
 /* ERR_IO. */

@@ -13,6 +13,7 @@
 #include "helper.h"
 #include "log.h"
 #include "name.h"
+#include "shm.h"
 
 enum inval_kind { INVAL_ENTRY, INVAL_PAGES, INVAL_ATTR };
 
@@ -26,6 +27,8 @@ struct inval_item {
 
 struct inval {
 	int helper;
+	struct shm *shm;
+	uint32_t next_told; /* where the next drop to be told of is likely */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
@@ -89,7 +92,7 @@ struct order { /* HELPER_FORGET */
 };
 
 /* Waits for room; a helper that is gone is started again and finds it. */
-static void send_item(int helper, const struct inval_item *i)
+static bool send_item(int helper, const struct inval_item *i)
 {
 	struct order o = {
 		.head = {HANDOVER_VERSION, HELPER_FORGET, sizeof(o) - sizeof(o.head)},
@@ -98,11 +101,15 @@ static void send_item(int helper, const struct inval_item *i)
 		.ino = i->ino,
 	};
 
+	ssize_t n;
+
 	if (i->len >= sizeof(o.name))
-		return;
+		return false;
 	memcpy(o.name, i->name, i->len);
-	while (send(helper, &o, sizeof(o), MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
+	do
+		n = send(helper, &o, sizeof(o), MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(o);
 }
 
 /* linux/fuse.h.  Errors are of no interest: what the kernel does not know it need not forget. */
@@ -146,6 +153,64 @@ void inval_do(int fuse_fd, const void *message, size_t len)
 	}
 }
 
+/* ---- pages that are to be dropped ---- */
+
+/* All but half of the room is for what may be open, of which each version has pages once. */
+bool inval_behind(const struct shm *s)
+{
+	return atomic_load_explicit(&s->dropping, memory_order_relaxed) >= SHM_DROPS / 2;
+}
+
+void inval_remember(struct shm *s, uint64_t ino)
+{
+	for (uint32_t i = 0; i < SHM_DROPS; i++) {
+		_Atomic uint64_t *d = &s->drops[s->next_drop++ % SHM_DROPS];
+
+		if (*d)
+			continue;
+		atomic_fetch_add(&s->dropping, 1);
+		atomic_store(d, ino);
+		return;
+	}
+}
+
+/* Looks from *at on, and leaves it behind what was found. */
+static void forget_drop(struct shm *s, uint64_t ino, uint32_t *at)
+{
+	for (uint32_t i = 0; i < SHM_DROPS; i++) {
+		uint32_t slot = (*at + i) % SHM_DROPS;
+		uint64_t found = ino;
+
+		if (!atomic_compare_exchange_strong(&s->drops[slot], &found, 0))
+			continue;
+		atomic_fetch_sub(&s->dropping, 1);
+		*at = slot + 1;
+		return;
+	}
+}
+
+void inval_keep(struct shm *s, uint64_t ino)
+{
+	uint32_t at = s->next_drop + SHM_DROPS - 1;
+
+	forget_drop(s, ino, &at);
+}
+
+static int take_left(struct inval *n)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < SHM_DROPS; i++) {
+		if (!n->shm->drops[i])
+			continue;
+		count++;
+		if (inval_add_pages(&n->list, n->shm->drops[i]) < 0)
+			return ERR_NOMEM;
+	}
+	atomic_store(&n->shm->dropping, count);
+	return 0;
+}
+
 /* ---- the thread ---- */
 
 static void *run(void *arg)
@@ -164,23 +229,26 @@ static void *run(void *arg)
 		if (!n->list.first)
 			n->list.last = NULL;
 		pthread_mutex_unlock(&n->lock);
-		send_item(n->helper, i);
+		if (send_item(n->helper, i) && i->kind == INVAL_PAGES)
+			forget_drop(n->shm, i->ino, &n->next_told);
 		free(i);
 		pthread_mutex_lock(&n->lock);
 	}
 	return NULL;
 }
 
-int inval_start(int helper, struct inval **out)
+int inval_start(int helper, struct shm *shm, struct inval **out)
 {
 	struct inval *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return ERR_NOMEM;
 	n->helper = helper;
+	n->shm = shm;
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_cond_init(&n->more, NULL);
-	if (pthread_create(&n->thread, NULL, run, n) != 0) {
+	if (take_left(n) < 0 || pthread_create(&n->thread, NULL, run, n) != 0) {
+		inval_list_free(&n->list);
 		free(n);
 		return ERR_NOMEM;
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "access.h"
+#include "inval.h"
 #include "pool.h"
 #include "secret.h"
 #include "view.h"
@@ -479,6 +480,17 @@ static int restore_handle(struct files *f, struct shm_handle *h)
 	return e;
 }
 
+/* Of a row that nothing leads to: it may have been released just before the end. */
+static void clear_version(struct files *f, uint32_t row)
+{
+	struct shm_version *v = &f->shared->versions[row];
+
+	if (v->cached)
+		inval_remember(f->shared, v->node);
+	v->cached = false;
+	give_row(&f->free_versions, row);
+}
+
 static int restore(struct files *f)
 {
 	struct shm *s = f->shared;
@@ -501,7 +513,7 @@ static int restore(struct files *f)
 	}
 	for (uint32_t i = 0; i < s->versions_high; i++)
 		if (!used[i])
-			give_row(&f->free_versions, i);
+			clear_version(f, i);
 	free(used);
 	return 0;
 }
@@ -628,7 +640,7 @@ bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
 {
 	const struct shm_handle *h = row_of(f, ino, handle);
 
-	if (!h || h->node != ino)
+	if (!h || h->node != ino || inval_behind(f->shared))
 		return false;
 	f->shared->versions[h->version].cached = true;
 	return true;
@@ -637,7 +649,7 @@ bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
 uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle)
 {
 	const struct shm_handle *h = row_of(f, ino, handle);
-	const struct shm_version *version;
+	struct shm_version *version;
 	struct open_file **slot;
 	uint64_t node;
 	uid_t uid;
@@ -651,5 +663,9 @@ uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle)
 	atomic_store(&f->shared->handles[handle].unique, 0);
 	give_row(&f->free_handles, (uint32_t)handle);
 	open_file_discharge(f, uid);
-	return *slot && let_go(f, slot, uid) && version->cached ? node : 0;
+	if (!*slot || !let_go(f, slot, uid) || !version->cached)
+		return 0;
+	inval_remember(f->shared, node);
+	version->cached = false;
+	return node;
 }

@@ -76,8 +76,8 @@ bool open_file_holds(const struct files *f, uint64_t node, uid_t uid);
 /* The kernel may now hold pages of this version.  False, and it may not, when ino is the node id of another
  * one: an inode's pages are to be of its own version. */
 bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);
-/* The node id whose pages are to be dropped, when this was the last handle of a version that was marked;
- * else 0. */
+/* The node id whose pages are to be dropped, when this was the last handle of a version that was marked:
+ * it is remembered (inval_remember).  Else 0. */
 uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle);
 
 /* The uid it was opened for; fallback when no such handle is open. */

@@ -447,7 +447,9 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	uint64_t node = open_file_release(s->files, ino, fi->fh);
 	struct inval_list pages = {0};
 
-	if (node && !pagecache_has(s->cached, node) && inval_add_pages(&pages, node) == 0)
+	if (node && pagecache_has(s->cached, node))
+		inval_keep(s->shared, node);
+	else if (node && inval_add_pages(&pages, node) == 0)
 		inval_send(s->notify, &pages);
 	fuse_reply_err(req, 0);
 }

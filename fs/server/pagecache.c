@@ -18,7 +18,8 @@ struct pagecache {
 	int64_t linger; /* ms */
 	uint32_t newest, oldest, free;
 	uint32_t buckets[TABLE];
-	uint64_t *nodes; /* in shared memory; 0: free */
+	struct shm *shm;
+	uint64_t *nodes; /* in it; 0: free */
 	struct kept kept[SHM_KEPT];
 };
 
@@ -61,6 +62,7 @@ static void drop(struct pagecache *c, uint32_t i)
 		p = &c->kept[*p].next;
 	*p = c->kept[i].next;
 	unlink_kept(c, i);
+	inval_remember(c->shm, c->nodes[i]);
 	c->nodes[i] = 0;
 	c->kept[i].next = c->free;
 	c->free = i;
@@ -84,6 +86,7 @@ int pagecache_open(struct shm *s, unsigned seconds, struct pagecache **out)
 		return ERR_NOMEM;
 	c->linger = (int64_t)seconds * 1000;
 	c->newest = c->oldest = c->free = NONE;
+	c->shm = s;
 	c->nodes = s->kept;
 	for (uint32_t i = 0; i < TABLE; i++)
 		c->buckets[i] = NONE;
@@ -109,7 +112,7 @@ bool pagecache_use(struct pagecache *c, uint64_t node)
 		c->kept[i].used = clock_tick_ms();
 		return true;
 	}
-	if (c->free == NONE)
+	if (c->free == NONE || inval_behind(c->shm))
 		return false;
 	i = c->free;
 	c->free = c->kept[i].next;

@@ -125,7 +125,7 @@ static void catch_up(struct server *s)
 
 int server_start(struct server *s, int helper, const struct reload_options *o)
 {
-	int r = inval_start(helper, &s->notify);
+	int r = inval_start(helper, s->shared, &s->notify);
 
 	if (r == 0)
 		r = fsnotify_open(helper, &s->events);
