@@ -33,7 +33,8 @@
 #define SHM_REQUESTS 1024u
 #define SHM_REQUEST_BYTES 504u /* room for two names' worth of most; longer ones do not wait */
 #define SHM_INIT_SIZE 512
-#define SHM_RETRIES 32
+#define SHM_RETRY_SETS 512u
+#define SHM_RETRY_WAYS 8u
 #define SHM_HANDLES 65536u
 #define SHM_VERSIONS 65536u
 #define SHM_KEPT 4096u
@@ -62,9 +63,11 @@ struct shm_version { /* in use while a handle leads to it */
 	char name[NAME_SIZE];
 };
 
-struct shm_retry { /* an open that was sent back to look the name up again */
-	uint64_t node;
+struct shm_retry {     /* an open that was sent back to look the name up again */
+	uint64_t node; /* 0 = free */
+	int64_t since; /* ms */
 	pid_t pid;
+	uid_t uid;
 };
 
 struct shm_dir {       /* dir_record.h */
@@ -86,8 +89,8 @@ struct shm {
 	_Atomic uint32_t waiting; /* how many others were taken from the kernel */
 	uint64_t tried;		  /* the request that a server died of last, */
 	uint32_t tries;		  /* and how often */
-	struct shm_retry retries[SHM_RETRIES];
-	uint32_t next_retry, retrying; /* retrying: at least as many rows are in use; 0: none */
+	struct shm_retry retries[SHM_RETRY_SETS * SHM_RETRY_WAYS];
+	uint32_t retrying;	   /* no more rows are in use; 0: none */
 	uint64_t kept[SHM_KEPT];   /* inodes with pages in the page cache, by -o cache; 0 = free */
 	uint8_t served[HASH_SIZE]; /* what the kernel has been told of (server_digest) */
 	uint8_t told[SCOPE_LEVELS][HASH_SIZE]; /* commits of which watchers have heard everything */

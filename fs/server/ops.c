@@ -298,9 +298,10 @@ static int unseal_again(struct server *s, uint64_t ino, uint64_t handle)
 	return err;
 }
 
-static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handle)
+static int open_file(fuse_req_t req, const struct view_entry *e, fuse_ino_t ino, uint64_t *handle)
 {
 	const struct server *s = server_of(req);
+	const struct fuse_ctx ctx = *fuse_req_ctx(req);
 	char name[NAME_SIZE];
 	struct policy_decision d;
 	int err;
@@ -316,6 +317,8 @@ static int open_file(fuse_req_t req, const struct view_entry *e, uint64_t *handl
 		log_open_decision(req, e->ino, e->level, name, &d, "expired");
 		return EKEYEXPIRED;
 	}
+	if (ino != view_node(s->view, e) && retry_first(s->shared, ino, ctx.uid, ctx.pid))
+		return ESTALE;
 	err = unseal(req, e, name, handle);
 	if (err == EMFILE || err == ENFILE)
 		log_open_decision(req, e->ino, e->level, name, &d, "too much open");
@@ -373,9 +376,7 @@ static int open_node(fuse_req_t req, fuse_ino_t ino, const struct attr_node *n,
 		return EROFS;
 	if (!n->entry)
 		return open_held(req, n->held, &fi->fh);
-	if (ino != view_node(s->view, n->entry) && retry_first(s->shared, ino, pid))
-		return ESTALE;
-	err = open_file(req, n->entry, &fi->fh);
+	err = open_file(req, n->entry, ino, &fi->fh);
 	if (!err && ino == view_node(s->view, n->entry))
 		retry_done(s->shared, ino, pid);
 	return err;
