@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define BUCKETS 256u /* a power of two */
+#define BUCKETS 4096u /* a power of two */
 
 struct dir_handle {
 	uint64_t handle;

@@ -7,22 +7,15 @@
 #include <string.h>
 
 #include "access.h"
+#include "account.h"
 #include "inval.h"
 #include "pool.h"
 #include "secret.h"
 #include "view.h"
 
-#define BUCKETS 4096u /* powers of two */
-#define UID_BUCKETS 256u
+#define BUCKETS 4096u /* a power of two */
 #define HOLDERS_USUAL 2
 #define SPARE_FILES 64u /* structs kept for the next open, which then allocates nothing */
-
-struct account { /* of a uid with something open */
-	uid_t uid;
-	unsigned handles;
-	size_t bytes;
-	struct account *chain;
-};
 
 struct holder { /* of one open version */
 	uid_t uid;
@@ -54,12 +47,10 @@ struct files {
 	struct rows free_handles, free_versions;
 	struct pool *pool;
 	struct value_cache *sealed;
-	size_t handles, bytes;
 	struct open_file *buckets[BUCKETS];
-	struct account *accounts[UID_BUCKETS];
+	struct accounts *accounts;
 	struct open_file *spare;
 	unsigned nspare;
-	struct account *spare_account;
 };
 
 static int restore(struct files *f);
@@ -75,6 +66,8 @@ int files_open(struct shm *shared, struct files **out)
 	r = pool_open(&f->pool);
 	if (r == 0)
 		r = value_cache_open(OPEN_FILE_SEALED_BYTES, &f->sealed);
+	if (r == 0)
+		r = accounts_open(&f->accounts);
 	if (r == 0)
 		r = restore(f);
 	if (r < 0) {
@@ -122,17 +115,11 @@ void files_close(struct files *f)
 			free_file(f, file);
 		}
 	}
-	for (size_t i = 0; i < UID_BUCKETS; i++) {
-		for (struct account *a = f->accounts[i], *next; a; a = next) {
-			next = a->chain;
-			free(a);
-		}
-	}
 	for (struct open_file *file = f->spare, *next; file; file = next) {
 		next = file->chain;
 		free(file);
 	}
-	free(f->spare_account);
+	accounts_close(f->accounts);
 	pool_close(f->pool);
 	value_cache_close(f->sealed);
 	free(f->free_handles.free);
@@ -142,67 +129,12 @@ void files_close(struct files *f)
 
 size_t files_handles(const struct files *f)
 {
-	return f->handles;
+	return account_total(f->accounts, ACCOUNT_HANDLES);
 }
 
-/* ---- accounts ---- */
-
-static struct account **account_slot(struct files *f, uid_t uid)
+struct accounts *files_accounts(struct files *f)
 {
-	struct account **p = &f->accounts[uid & (UID_BUCKETS - 1)];
-
-	while (*p && (*p)->uid != uid)
-		p = &(*p)->chain;
-	return p;
-}
-
-static struct account *new_account(struct files *f)
-{
-	struct account *a = f->spare_account;
-
-	if (!a)
-		return calloc(1, sizeof(*a));
-	f->spare_account = NULL;
-	*a = (struct account){0};
-	return a;
-}
-
-static void account_drop_if_empty(struct files *f, struct account **p)
-{
-	struct account *a = *p;
-
-	if (a->handles || a->bytes)
-		return;
-	*p = a->chain;
-	free(f->spare_account);
-	f->spare_account = a;
-}
-
-int open_file_charge(struct files *f, uid_t uid)
-{
-	struct account **p = account_slot(f, uid);
-
-	if (f->handles >= OPEN_FILE_HANDLES)
-		return ENFILE;
-	if (!*p && !(*p = new_account(f)))
-		return ENOMEM;
-	(*p)->uid = uid;
-	if ((*p)->handles >= OPEN_FILE_HANDLES_PER_UID)
-		return EMFILE;
-	(*p)->handles++;
-	f->handles++;
-	return 0;
-}
-
-void open_file_discharge(struct files *f, uid_t uid)
-{
-	struct account **p = account_slot(f, uid);
-
-	if (!*p || !(*p)->handles)
-		return;
-	(*p)->handles--;
-	f->handles--;
-	account_drop_if_empty(f, p);
+	return f->accounts;
 }
 
 /* ---- rows of the shared memory ---- */
@@ -340,7 +272,6 @@ static int add_file(struct files *f, struct open_file **slot, uint64_t node, uin
 	file->level = level;
 	memcpy(file->id, v->id, HASH_SIZE);
 	file->len = v->len;
-	f->bytes += file->len;
 	*slot = file;
 	return 0;
 }
@@ -351,7 +282,6 @@ static void drop_file(struct files *f, struct open_file **slot)
 	struct open_file *file = *slot;
 
 	*slot = file->chain;
-	f->bytes -= file->len;
 	give_row(&f->free_versions, file->version);
 	free_file(f, file);
 }
@@ -363,8 +293,6 @@ static int load(struct files *f, struct open_file **slot, const struct open_file
 	uint32_t row;
 	int r;
 
-	if (f->bytes + src->version->len > OPEN_FILE_BYTES)
-		return ENFILE;
 	r = take_row(&f->free_versions, &f->shared->versions_high, SHM_VERSIONS, &row);
 	if (r)
 		return r;
@@ -406,27 +334,21 @@ static bool more_holders(struct open_file *file)
 	return true;
 }
 
-/* The uid has an account. */
-static int add_holder(struct files *f, struct open_file *file, uid_t uid)
+/* Its bytes are charged. */
+static int add_holder(struct open_file *file, uid_t uid)
 {
-	struct account *a = *account_slot(f, uid);
-
-	if (a->bytes + file->len > OPEN_FILE_BYTES_PER_UID)
-		return ENFILE;
 	if (file->nholders == file->holders_cap && !more_holders(file))
 		return ENOMEM;
 	file->holders[file->nholders++] = (struct holder){.uid = uid, .handles = 1};
-	a->bytes += file->len;
 	return 0;
 }
 
 static void drop_holder(struct files *f, struct open_file *file, struct holder *h)
 {
-	struct account *a = *account_slot(f, h->uid);
+	uid_t uid = h->uid;
 
-	if (a)
-		a->bytes -= file->len;
 	*h = file->holders[--file->nholders];
+	account_refund(f->accounts, uid, ACCOUNT_BYTES, file->len, file->nholders ? 0 : file->len);
 }
 
 static int hold(struct files *f, struct open_file **slot, uid_t uid)
@@ -439,10 +361,43 @@ static int hold(struct files *f, struct open_file **slot, uid_t uid)
 	if (h)
 		h->handles++;
 	else
-		e = add_holder(f, *slot, uid);
+		e = add_holder(*slot, uid);
 	if (e && !(*slot)->nholders)
 		drop_file(f, slot);
 	return e;
+}
+
+/* ---- what a handle is charged with ---- */
+
+struct price {
+	uid_t uid;
+	size_t bytes; /* of the version, unless the uid holds it already */
+	size_t fresh; /* of them, unless anybody does */
+};
+
+static struct price price_of(struct open_file *file, uid_t uid, size_t len)
+{
+	bool holds = file && holder_of(file, uid);
+
+	return (struct price){uid, holds ? 0 : len, file ? 0 : len};
+}
+
+static int charge(struct files *f, const struct price *p)
+{
+	int e = account_charge(f->accounts, p->uid, ACCOUNT_HANDLES, 1, 1);
+
+	if (e)
+		return e;
+	e = account_charge(f->accounts, p->uid, ACCOUNT_BYTES, p->bytes, p->fresh);
+	if (e)
+		account_refund(f->accounts, p->uid, ACCOUNT_HANDLES, 1, 1);
+	return e == EMFILE ? ENFILE : e;
+}
+
+static void refund(struct files *f, const struct price *p)
+{
+	account_refund(f->accounts, p->uid, ACCOUNT_BYTES, p->bytes, p->fresh);
+	account_refund(f->accounts, p->uid, ACCOUNT_HANDLES, 1, 1);
 }
 
 /* True when the last handle went. */
@@ -460,23 +415,25 @@ static bool let_go(struct files *f, struct open_file **slot, uid_t uid)
 
 /* ---- what a predecessor had open ---- */
 
+/* It was permitted when it was opened. */
 static int restore_handle(struct files *f, struct shm_handle *h)
 {
 	const struct shm_version *row = &f->shared->versions[h->version % SHM_VERSIONS];
 	struct version v = version_of(row);
 	struct open_file **slot = open_file_slot(f, h->node, &v, row->level);
+	struct price p = price_of(*slot, h->uid, v.len);
 	int e = 0;
 
 	if (h->version >= SHM_VERSIONS || row->node != h->node || v.len > SECRET_MAX)
 		return EBADF;
-	if ((e = open_file_charge(f, h->uid)))
+	if ((e = account_add(f->accounts, p.uid, ACCOUNT_HANDLES, 1, 1)))
 		return e;
-	if (!*slot)
+	if ((e = account_add(f->accounts, p.uid, ACCOUNT_BYTES, p.bytes, p.fresh)) == 0 && !*slot)
 		e = add_file(f, slot, h->node, h->version, &v, row->level);
 	if (!e)
 		e = hold(f, slot, h->uid);
 	if (e)
-		open_file_discharge(f, h->uid);
+		refund(f, &p);
 	return e;
 }
 
@@ -549,6 +506,7 @@ int open_file_open(struct files *f, const struct open_file_opener *by,
 		   const struct value_cache_source *src, uint64_t *handle, int *store_error)
 {
 	struct open_file **slot = open_file_slot(f, by->node, src->version, by->level);
+	const struct price p = price_of(*slot, by->uid, src->version->len);
 	struct shm_handle *h;
 	uint32_t row;
 	int e;
@@ -556,11 +514,11 @@ int open_file_open(struct files *f, const struct open_file_opener *by,
 	*store_error = 0;
 	if (by->again && find_unique(f, by->unique, handle))
 		return 0;
-	if ((e = open_file_charge(f, by->uid)))
+	if ((e = charge(f, &p)))
 		return e;
 	e = take_row(&f->free_handles, &f->shared->handles_high, SHM_HANDLES, &row);
 	if (e) {
-		open_file_discharge(f, by->uid);
+		refund(f, &p);
 		return e;
 	}
 	if (!*slot)
@@ -569,7 +527,7 @@ int open_file_open(struct files *f, const struct open_file_opener *by,
 		e = hold(f, slot, by->uid);
 	if (e) {
 		give_row(&f->free_handles, row);
-		open_file_discharge(f, by->uid);
+		refund(f, &p);
 		return e;
 	}
 	h = &f->shared->handles[row];
@@ -660,9 +618,9 @@ uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle)
 	node = h->node;
 	version = &f->shared->versions[h->version];
 	slot = slot_of_row(f, h);
+	account_refund(f->accounts, uid, ACCOUNT_HANDLES, 1, 1);
 	atomic_store(&f->shared->handles[handle].unique, 0);
 	give_row(&f->free_handles, (uint32_t)handle);
-	open_file_discharge(f, uid);
 	if (!*slot || !let_go(f, slot, uid) || !version->cached)
 		return 0;
 	inval_remember(f->shared, node);

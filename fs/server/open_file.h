@@ -9,10 +9,9 @@
  *
  * Files are known by any node id of their name (view.h), and a handle by the version it is of.
  *
- * A uid holds at most OPEN_FILE_HANDLES_PER_UID open files and directories (EMFILE beyond) and
- * OPEN_FILE_BYTES_PER_UID bytes of opened values, each version counted once (ENFILE beyond); all uids
- * together at most OPEN_FILE_HANDLES handles and OPEN_FILE_BYTES bytes (ENFILE).  Memory that cannot be
- * locked is ENOMEM.  Not thread-safe: it belongs to the serving thread.
+ * A uid holds as many handles, and bytes of opened values, each version counted once, as its account
+ * says (account.h): EMFILE for the handles, ENFILE for the bytes and for what is left to others.
+ * Memory that cannot be locked is ENOMEM.  Not thread-safe: it belongs to the serving thread.
  */
 #ifndef OPEN_FILE_H
 #define OPEN_FILE_H
@@ -25,12 +24,9 @@
 #include "value_cache.h"
 #include "shm.h"
 
-#define OPEN_FILE_HANDLES_PER_UID 4096u
-#define OPEN_FILE_BYTES_PER_UID (64u * 1024 * 1024)
-#define OPEN_FILE_HANDLES SHM_HANDLES
-#define OPEN_FILE_BYTES (256u * 1024 * 1024)
 #define OPEN_FILE_SEALED_BYTES (16u * 1024 * 1024) /* of sealed values remembered */
 
+struct accounts;
 struct files;
 
 struct open_file_data { /* of an open version; borrowed, valid while it is open */
@@ -52,6 +48,7 @@ struct open_file_opener {
 WUR int files_open(struct shm *shared, struct files **out);
 void files_close(struct files *f); /* wipes everything; NULL is fine */
 size_t files_handles(const struct files *f);
+struct accounts *files_accounts(struct files *f); /* borrowed */
 
 /* Has a predecessor opened something for this request? */
 bool open_file_knows(const struct files *f, uint64_t unique);
@@ -82,9 +79,5 @@ uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle);
 
 /* The uid it was opened for; fallback when no such handle is open. */
 uid_t open_file_owner(const struct files *f, uint64_t handle, uid_t fallback);
-
-/* Directory handles count too.  0 or the errno. */
-WUR int open_file_charge(struct files *f, uid_t uid);
-void open_file_discharge(struct files *f, uid_t uid);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "access.h"
+#include "account.h"
 #include "attr.h"
 #include "hook.h"
 #include "log.h"
@@ -457,36 +458,50 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* ---- directories ---- */
 
+/*
+ * One pass through a directory is to see one state: an opened one holds on to its view.  Who has its
+ * share of those, or when there is no memory for one, goes on in the newest view: opening a directory
+ * never fails for want of something.
+ */
+static void hold_view(struct server *s, uint64_t handle, uid_t uid)
+{
+	struct accounts *a = files_accounts(s->files);
+
+	if (account_charge(a, uid, ACCOUNT_DIRS, 1, 1) == 0 &&
+	    dir_handle_open(s->dir_handles, handle, uid, s->view) < 0)
+		account_refund(a, uid, ACCOUNT_DIRS, 1, 1);
+}
+
+static void let_view_go(struct server *s, uint64_t handle)
+{
+	uid_t uid;
+
+	if (dir_handle_release(s->dir_handles, handle, &uid) == 0)
+		account_refund(files_accounts(s->files), uid, ACCOUNT_DIRS, 1, 1);
+}
+
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	uid_t uid = fuse_req_ctx(req)->uid; /* first: req may be gone then */
 	struct server *s = server_of(req);
 	const struct view_entry *e = current(req, ino);
-	int err;
 
 	if (!e)
 		return;
-	err = e->kind == VIEW_DIR ? open_file_charge(s->files, uid) : ENOTDIR;
-	fi->fh = server_unique(s);
-	if (!err && dir_handle_open(s->dir_handles, fi->fh, uid, s->view) < 0) {
-		open_file_discharge(s->files, uid);
-		err = ENOMEM;
+	if (e->kind != VIEW_DIR) {
+		fuse_reply_err(req, ENOTDIR);
+		return;
 	}
-	if (err)
-		fuse_reply_err(req, err);
-	else if (fuse_reply_open(req, fi) == -ENOENT &&
-		 dir_handle_release(s->dir_handles, fi->fh, &uid) == 0)
-		open_file_discharge(s->files, uid);
+	fi->fh = server_unique(s);
+	hold_view(s, fi->fh, uid);
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		let_view_go(s, fi->fh);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct server *s = server_of(req);
-	uid_t uid;
-
 	(void)ino;
-	if (dir_handle_release(s->dir_handles, fi->fh, &uid) == 0)
-		open_file_discharge(s->files, uid);
+	let_view_go(server_of(req), fi->fh);
 	fuse_reply_err(req, 0);
 }
 
