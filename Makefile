@@ -2,7 +2,8 @@
 #
 # One Makefile, not recursive. Sources are found by being in a room:
 #
-#   store/, store/*/          -> libstore.a   (libsodium, inih)
+#   store/, store/*/          -> libstore.a   (libsodium, inih; libcurl, jansson and libpq where
+#                                              a program opens a store over the network)
 #   fs/, fs/*/    + libstore  -> secretfs     (libfuse3, jansson)
 #   tools/secretctl/
 #                 + libstore  -> secretctl    (jansson, libbsd, libyaml)
@@ -128,9 +129,10 @@ base_cflags := -std=c17 -D_GNU_SOURCE $(warn) $(CFLAGS) -fPIE $(probed_cflags) $
 base_ldflags := $(harden_ld) -Wl,--as-needed $(san) $(LDFLAGS)
 
 pkgs_store := libsodium inih
+pkgs_net   := libcurl jansson libpq
 pkgs_fs    := $(pkgs_store) fuse3 jansson libseccomp
-pkgs_tools := $(pkgs_store) jansson libbsd yaml-0.1
-pkgs_unit  := $(pkgs_fs) libbsd yaml-0.1 cmocka
+pkgs_tools := $(pkgs_store) $(pkgs_net) libbsd yaml-0.1
+pkgs_unit  := $(pkgs_fs) $(pkgs_net) libbsd yaml-0.1 cmocka
 
 pc = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 
@@ -140,7 +142,7 @@ rooms_store := -Istore -Istore/policy -Istore/backend
 rooms_fs    := -Ifs/common -Ifs/supervisor -Ifs/server
 rooms_tools := -Itools/secretctl
 
-inc_store := $(rooms_store) $(call pc,--cflags,$(pkgs_store))
+inc_store := $(rooms_store) $(call pc,--cflags,$(pkgs_store) $(pkgs_net))
 inc_fs    := $(rooms_fs) $(rooms_store) $(fuse_version) $(call pc,--cflags,$(pkgs_fs))
 inc_tools := $(rooms_tools) $(rooms_store) $(call pc,--cflags,$(pkgs_tools))
 inc_unit  := -Itests/unit $(rooms_store) $(rooms_fs) $(rooms_tools) $(fuse_version) $(call pc,--cflags,$(pkgs_unit))

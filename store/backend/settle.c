@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+#include "settle.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool settle_again(int64_t *begun, unsigned n)
+{
+	unsigned ms = n < 6 ? 10u << n : 500;
+	struct timespec pause = {.tv_nsec = (long)ms * 1000000};
+	int saved = errno;
+
+	if (!*begun)
+		*begun = now_ms();
+	if (now_ms() - *begun > SETTLE_SECONDS * 1000)
+		return false;
+	if (n)
+		nanosleep(&pause, NULL);
+	errno = saved;
+	return true;
+}
+
+static bool is_ours(const struct blob *now, const struct blob *new)
+{
+	return now->len == new->len &&memcmp(now->data, new->data, new->len) == 0;
+}
+
+int settle_swap(const struct settle_swap *s)
+{
+	bool doubt = false;
+	int64_t begun = 0;
+
+	for (unsigned n = 0; settle_again(&begun, n); n++) {
+		BLOB_CLEANUP struct blob now = {0};
+
+		switch (s->attempt(s, &now)) {
+		case SETTLE_DONE:
+			return 0;
+		case SETTLE_REFUSED:
+			if (!doubt)
+				return ERR_CONFLICT;
+			/* Ours may have been done, and somebody gone on from there. */
+			return is_ours(&now, s->new) ? 0 : ERR_UNKNOWN;
+		case SETTLE_LOST:
+			doubt = true;
+			break;
+		case SETTLE_NOT_DONE:
+			break;
+		case SETTLE_FAILED:
+			return doubt ? ERR_UNKNOWN : ERR_IO;
+		}
+	}
+	return doubt ? ERR_UNKNOWN : ERR_IO;
+}
+
+int settle_put(const struct settle_put *s)
+{
+	bool doubt = false;
+	int64_t begun = 0;
+
+	for (unsigned n = 0; settle_again(&begun, n); n++) {
+		switch (s->attempt(s)) {
+		case SETTLE_DONE:
+			return 0;
+		case SETTLE_REFUSED:
+			/* Names are hashes of sealed bytes: ours under these names are ours. */
+			return doubt && s->there(s) == SETTLE_DONE ? 0 : ERR_EXIST;
+		case SETTLE_LOST:
+			doubt = true;
+			break;
+		case SETTLE_NOT_DONE:
+			break;
+		case SETTLE_FAILED:
+			return ERR_IO;
+		}
+	}
+	return ERR_IO;
+}
