@@ -80,14 +80,28 @@ static bool find_mountpoint(struct start *st)
 	return st->mountpoint || refuse_memory();
 }
 
+/* The server speaks to no network: what it reads is a directory. */
+static bool find_store(struct start *st)
+{
+	if (!find_path(PATH_STORE, st->o.store, "store", &st->store))
+		return false;
+	if (!paths_is_url(st->store))
+		return true;
+	log_say(LOGGED_ERROR,
+		"%s: a mount reads a directory; keep a copy of that store in one with: secretctl replicate %s DIR --follow",
+		st->store, st->store);
+	return false;
+}
+
 static bool find_paths(struct start *st)
 {
 	/* It can serve without. */
 	if (paths_get(PATH_RUN, st->o.run, &st->run) < 0)
 		st->run = NULL;
+	if (!find_store(st))
+		return false;
 	st->policy_default = !st->o.policy && !getenv(paths_env(PATH_POLICY));
-	return find_mountpoint(st) && find_path(PATH_STORE, st->o.store, "store", &st->store) &&
-	       find_path(PATH_POLICY, st->o.policy, "policy", &st->policy) &&
+	return find_mountpoint(st) && find_path(PATH_POLICY, st->o.policy, "policy", &st->policy) &&
 	       (st->o.no_state || find_path(PATH_STATE, st->o.state, "state", &st->state));
 }
 

@@ -87,10 +87,19 @@ const char *paths_env(enum path which)
 	return table[which].env;
 }
 
+bool paths_is_url(const char *path)
+{
+	size_t scheme = strspn(path, "abcdefghijklmnopqrstuvwxyz");
+
+	return scheme > 1 && strncmp(path + scheme, "://", 3) == 0;
+}
+
 int paths_get(enum path which, const char *flag, char **out)
 {
 	const char *given = flag ? flag : env(table[which].env, false);
 
+	if (given && which == PATH_STORE && paths_is_url(given))
+		return join(given, "", "", out);
 	if (given)
 		return *given ? make_absolute(given, out) : ERR_INVAL;
 	if (geteuid() == 0)

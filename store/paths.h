@@ -28,6 +28,8 @@ enum path {
  * when no home directory is known. */
 WUR int paths_get(enum path which, const char *flag, char **out);
 const char *paths_env(enum path which); /* the variable's name */
+/* A store that is a URL, and not a path: backend/location.h. */
+bool paths_is_url(const char *path);
 
 /* The file in PATH_RUN by which the daemon of the mount at mountpoint is asked how it is. */
 #define PATHS_SOCKET 38

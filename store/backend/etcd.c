@@ -60,12 +60,42 @@ static struct etcd *etcd_of(struct backend *b)
 	return (struct etcd *)b;
 }
 
+/* What json_dumps returned: the program may have given jansson allocators of its own. */
+static void free_text(char *text)
+{
+	json_free_t release;
+
+	json_get_alloc_funcs(NULL, &release);
+	release(text);
+}
+
 /* ---- one request ---- */
 
 struct answer {
 	char *data;
 	size_t len;
 };
+
+struct question {
+	const char *text;
+	size_t len, sent;
+};
+
+/*
+ * The body, from a function that cannot go back: given as a string, libcurl would by itself send it
+ * a second time when a kept connection ends without an answer, and we would not know.
+ */
+static size_t give(char *data, size_t size, size_t n, void *arg)
+{
+	struct question *q = arg;
+	size_t len = q->len - q->sent;
+
+	if (len > size * n)
+		len = size * n;
+	memcpy(data, q->text + q->sent, len);
+	q->sent += len;
+	return len;
+}
 
 static size_t collect(char *data, size_t size, size_t n, void *arg)
 {
@@ -192,6 +222,7 @@ static enum settle_end judge(struct etcd *e, long http, const json_t *j)
 static enum settle_end perform(struct etcd *e, const char *path, const char *body, size_t endpoint,
 			       json_t **out)
 {
+	struct question q = {.text = body, .len = strlen(body)};
 	struct answer a = {0};
 	struct curl_slist *headers = headers_of(e);
 	enum settle_end end = SETTLE_DONE;
@@ -203,7 +234,10 @@ static enum settle_end perform(struct etcd *e, const char *path, const char *bod
 	if (c == CURLE_OK) {
 		curl_easy_setopt(e->curl, CURLOPT_HTTPHEADER, headers);
 		curl_easy_setopt(e->curl, CURLOPT_TIMEOUT_MS, REQUEST_MS);
-		curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body);
+		curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q.len);
+		curl_easy_setopt(e->curl, CURLOPT_READFUNCTION, give);
+		curl_easy_setopt(e->curl, CURLOPT_READDATA, &q);
 		curl_easy_setopt(e->curl, CURLOPT_WRITEFUNCTION, collect);
 		curl_easy_setopt(e->curl, CURLOPT_WRITEDATA, &a);
 		c = curl_easy_perform(e->curl);
@@ -241,26 +275,33 @@ static int read_password(const struct etcd *e, char out[static PASSWORD_MAX + 1]
 	return r;
 }
 
-static bool log_in(struct etcd *e)
+/* SETTLE_FAILED: the password is wrong, or cannot be read. */
+static enum settle_end log_in(struct etcd *e)
 {
 	char password[PASSWORD_MAX + 1], *text = NULL;
+	enum settle_end end = SETTLE_FAILED;
 	json_t *body, *answer = NULL;
 
 	set_token(e, NULL);
-	if (!e->user || read_password(e, password))
-		return false;
+	if (read_password(e, password)) {
+		explain(e, "the password file cannot be read");
+		return SETTLE_FAILED;
+	}
 	body = json_pack("{s:s, s:s}", "name", e->user, "password", password);
 	sodium_memzero(password, sizeof(password));
 	text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	json_decref(body);
-	for (size_t i = 0; text && !answer && i < e->n; i++)
-		(void)perform(e, "auth/authenticate", text, (e->at + i) % e->n, &answer);
+	for (size_t i = 0; text && i < e->n; i++) {
+		end = perform(e, "auth/authenticate", text, (e->at + i) % e->n, &answer);
+		if (end == SETTLE_DONE || end == SETTLE_FAILED)
+			break;
+	}
 	if (text)
 		sodium_memzero(text, strlen(text));
-	free(text);
+	free_text(text);
 	set_token(e, json_string_value(json_object_get(answer, "token")));
 	json_decref(answer);
-	return e->token;
+	return end;
 }
 
 /* ---- a request to whichever member answers ---- */
@@ -268,26 +309,27 @@ static bool log_in(struct etcd *e)
 static enum settle_end ask(struct etcd *e, const char *path, json_t *body, json_t **out)
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	enum settle_end end = SETTLE_FAILED;
-	bool fresh = false;
+	enum settle_end end = text ? SETTLE_NOT_DONE : SETTLE_FAILED;
 
 	*out = NULL;
-	errno = ENOMEM;
-	if (text && e->user && !e->token)
-		fresh = log_in(e);
 	for (size_t i = 0; text && i < e->n; i++) {
+		if (e->user && !e->token)
+			end = log_in(e);
+		if (end == SETTLE_FAILED)
+			break;
 		end = perform(e, path, text, e->at, out);
-		if (end == SETTLE_NOT_DONE && errno == EACCES && !fresh) {
-			fresh = log_in(e);
-			end = perform(e, path, text, e->at, out);
-		}
+		if (end == SETTLE_NOT_DONE && errno == EACCES)
+			set_token(e, NULL); /* it is over: the next try logs in */
 		if (end != SETTLE_NOT_DONE && end != SETTLE_LOST)
 			break;
 		e->at = (e->at + 1) % e->n; /* the next one from here on */
 		if (end == SETTLE_LOST)
 			break;
 	}
-	free(text);
+	if (!text)
+		errno = ENOMEM;
+	else
+		free_text(text);
 	return end;
 }
 
@@ -411,29 +453,6 @@ static enum settle_end put_attempt(const struct settle_put *s)
 	return end;
 }
 
-static int is_there(struct etcd *e, const char *key, bool *yes)
-{
-	json_t *answer = NULL;
-	int r = ask_again(e, "kv/range",
-			  json_pack("{s:o, s:b}", "key", full_key(e, key, ""), "keys_only", 1),
-			  &answer);
-
-	*yes = json_array_size(json_object_get(answer, "kvs")) == 1;
-	json_decref(answer);
-	return r;
-}
-
-static enum settle_end put_there(const struct settle_put *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		bool yes = false;
-
-		if (is_there(etcd_of(s->b), s->items[i].key, &yes) || !yes)
-			return SETTLE_REFUSED;
-	}
-	return SETTLE_DONE;
-}
-
 static size_t batch_of(const struct backend_item *items, size_t n)
 {
 	size_t bytes = 0, i;
@@ -449,11 +468,8 @@ static size_t batch_of(const struct backend_item *items, size_t n)
 static int etcd_put(struct backend *b, const struct backend_item *items, size_t n)
 {
 	while (n) {
-		struct settle_put s = {.b = b,
-				       .items = items,
-				       .n = batch_of(items, n),
-				       .attempt = put_attempt,
-				       .there = put_there};
+		struct settle_put s = {
+			.b = b, .items = items, .n = batch_of(items, n), .attempt = put_attempt};
 		int r = settle_put(&s);
 
 		if (r)
@@ -614,7 +630,7 @@ static void *watch_loop(void *arg)
 		if (!e->stop)
 			curl_multi_poll(e->multi, NULL, 0, i < 5 ? 100 : 1000, NULL);
 	}
-	free(body);
+	free_text(body);
 	json_decref(j);
 	return NULL;
 }

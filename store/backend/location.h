@@ -6,14 +6,9 @@
 #ifndef LOCATION_H
 #define LOCATION_H
 
-#include <stdbool.h>
-
 #include "backend.h"
 
 #define LOCATION_REASON 256
-
-/* A URL, and not a path. */
-bool location_is_url(const char *location);
 
 /*
  * create: make the layout if it is not there.  ERR_NOENT: there is no store there.  ERR_INVAL: no

@@ -283,23 +283,6 @@ static enum settle_end put_attempt(const struct settle_put *s)
 	return end;
 }
 
-static enum settle_end put_there(const struct settle_put *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		const struct value v[] = {{s->items[i].key, strlen(s->items[i].key)}};
-		PGresult *answer = NULL;
-		int r = query_again(postgres_of(s->b),
-				    "SELECT FROM secretfs.object WHERE key = $1::text", v, 1,
-				    PGRES_TUPLES_OK, &answer);
-		bool yes = !r && PQntuples(answer) == 1;
-
-		PQclear(answer);
-		if (!yes)
-			return SETTLE_REFUSED;
-	}
-	return SETTLE_DONE;
-}
-
 static size_t batch_of(const struct backend_item *items, size_t n)
 {
 	size_t bytes = 0, i;
@@ -315,11 +298,8 @@ static size_t batch_of(const struct backend_item *items, size_t n)
 static int postgres_put(struct backend *b, const struct backend_item *items, size_t n)
 {
 	while (n) {
-		struct settle_put s = {.b = b,
-				       .items = items,
-				       .n = batch_of(items, n),
-				       .attempt = put_attempt,
-				       .there = put_there};
+		struct settle_put s = {
+			.b = b, .items = items, .n = batch_of(items, n), .attempt = put_attempt};
 		int r = settle_put(&s);
 
 		if (r)

@@ -31,7 +31,7 @@ bool settle_again(int64_t *begun, unsigned n)
 
 static bool is_ours(const struct blob *now, const struct blob *new)
 {
-	return now->len == new->len &&memcmp(now->data, new->data, new->len) == 0;
+	return now->len == new->len && (!new->len || memcmp(now->data, new->data, new->len) == 0);
 }
 
 int settle_swap(const struct settle_swap *s)
@@ -62,6 +62,21 @@ int settle_swap(const struct settle_swap *s)
 	return doubt ? ERR_UNKNOWN : ERR_IO;
 }
 
+/* All of it is there, as it was to be. */
+static bool is_there(const struct settle_put *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct backend_item *item = &s->items[i];
+		const struct blob wanted = {(uint8_t *)(uintptr_t)item->data, item->len};
+		BLOB_CLEANUP struct blob found = {0};
+
+		if (s->b->ops->get(s->b, item->key, item->len, 0, &found) ||
+		    !is_ours(&found, &wanted))
+			return false;
+	}
+	return true;
+}
+
 int settle_put(const struct settle_put *s)
 {
 	bool doubt = false;
@@ -72,8 +87,7 @@ int settle_put(const struct settle_put *s)
 		case SETTLE_DONE:
 			return 0;
 		case SETTLE_REFUSED:
-			/* Names are hashes of sealed bytes: ours under these names are ours. */
-			return doubt && s->there(s) == SETTLE_DONE ? 0 : ERR_EXIST;
+			return doubt && is_there(s) ? 0 : ERR_EXIST;
 		case SETTLE_LOST:
 			doubt = true;
 			break;

@@ -43,8 +43,6 @@ struct settle_put {
 	size_t n;
 	/* All or none.  SETTLE_REFUSED: a key is taken. */
 	enum settle_end (*attempt)(const struct settle_put *s);
-	/* SETTLE_DONE: all keys are there, SETTLE_REFUSED: not. */
-	enum settle_end (*there)(const struct settle_put *s);
 };
 
 /* ERR_EXIST; ERR_IO: some may be there all the same, as strays. */

@@ -77,6 +77,7 @@ enum flag {
 	FLAG_KEEP_WRITER,
 	FLAG_LABEL,
 	FLAG_WAIT,
+	FLAG_FOLLOW,
 	FLAG_NOW,
 	FLAG_PRUNE,
 	FLAG_OLDER_THAN,
@@ -175,6 +176,7 @@ int slot_cmd_create(struct call *c);
 int slot_cmd_get(struct call *c);
 int slot_cmd_delete(struct call *c);
 int watch_run(struct call *c);
+int replicate_run(struct call *c);
 int rotate_cmd_scope(struct call *c);
 int writer_cmd_rotate(struct call *c);
 int doctor_run(struct call *c);

@@ -128,7 +128,7 @@ void complete_names_secrets(const struct complete_names *n, bool seen,
 
 	if (scope_set(&wanted, n->project, n->domain))
 		return;
-	if (backend_dir_open(n->s->paths[PATH_STORE], 0, &n->s->backend) == 0) {
+	if (ctx_store(n->s, 0, &n->s->backend) == 0) {
 		if (n->bundle || n->writer) {
 			(void)from_bundle(n, n->bundle ? n->bundle : n->writer,
 					  n->project || n->domain ? &wanted : NULL, seen, &names);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "location.h"
 #include "ui.h"
 
 static const enum flag path_flags[PATHS] = {
@@ -99,10 +100,21 @@ static int mirror(struct ctx *s)
 	return registry_load(s->backend, s->keys, state, &s->registry);
 }
 
+int ctx_store(const struct ctx *s, int create, struct backend **out)
+{
+	const char *location = s->paths[PATH_STORE];
+	char reason[LOCATION_REASON];
+	int r = location_open(location, create, out, reason);
+
+	if (r && r != ERR_NOENT && *reason)
+		ui_error("%s: %s", location, reason);
+	return r;
+}
+
 static int open_store(struct ctx *s)
 {
 	const char *path = s->paths[PATH_STORE];
-	int r = backend_dir_open(path, 0, &s->backend);
+	int r = ctx_store(s, 0, &s->backend);
 
 	if (r == ERR_NOENT) {
 		ui_error("there is no store at %s", path);

@@ -54,6 +54,9 @@ int ctx_open_root(const struct ctx *s, struct root **out);
 /* Load the policy anew, after an edit; its faults are said. */
 int ctx_load_policy(struct ctx *s);
 
+/* The store, wherever it is.  A library error; what an engine said of it has been told. */
+WUR int ctx_store(const struct ctx *s, int create, struct backend **out);
+
 /* One scope, opened for work. */
 struct scope_ctx {
 	struct scope scope;

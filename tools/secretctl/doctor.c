@@ -378,9 +378,10 @@ static void check_all(struct doctor *d)
 
 	check_root_key(d);
 	check_policy(d);
-	check_directory(d, &store, d->s.paths[PATH_STORE]);
+	if (!paths_is_url(d->s.paths[PATH_STORE]))
+		check_directory(d, &store, d->s.paths[PATH_STORE]);
 	check_directory(d, &state, d->s.paths[PATH_STATE]);
-	if (backend_dir_open(d->s.paths[PATH_STORE], 0, &d->s.backend))
+	if (ctx_store(&d->s, 0, &d->s.backend))
 		d->s.backend = NULL;
 	check_bundles(d);
 	look_as_root(d);

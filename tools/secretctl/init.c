@@ -25,10 +25,10 @@ static int seen_ref(void *arg, const char *key)
 }
 
 /* 1: there are refs; 0: none, or no store. A library error. */
-static int store_used(const char *path)
+static int store_used(const struct ctx *s)
 {
 	struct backend *b = NULL;
-	int r = backend_dir_open(path, 0, &b);
+	int r = ctx_store(s, 0, &b);
 
 	if (r == ERR_NOENT)
 		return 0;
@@ -59,7 +59,7 @@ static int new_root(const struct ctx *s, const char *pending, struct root **out)
 	bool fresh = r == ERR_NOENT;
 
 	if (fresh) {
-		r = store_used(s->paths[PATH_STORE]);
+		r = store_used(s);
 		if (r > 0) {
 			ui_error("there is a store at %s already, and no root key at %s",
 				 s->paths[PATH_STORE], s->paths[PATH_ROOT_KEY]);
@@ -87,10 +87,11 @@ static int make_store(struct ctx *s)
 	const struct scope organization = {0};
 	const char *state = s->paths[PATH_STATE];
 	struct floor floor = {0};
-	int r = mkdir_above(s->paths[PATH_STORE], 0755);
+	const char *store = s->paths[PATH_STORE];
+	int r = paths_is_url(store) ? 0 : mkdir_above(store, 0755);
 
 	if (!r)
-		r = backend_dir_open(s->paths[PATH_STORE], 1, &s->backend);
+		r = ctx_store(s, 1, &s->backend);
 	if (!r)
 		r = paths_mkdir(state, 0700);
 	if (!r)

@@ -41,7 +41,7 @@ static int open_bundle(struct call *c, struct secret_lookup *x, const char *path
 	int r = status ? 0 : bundle_open(path, &x->bundle);
 
 	if (!status && !r)
-		r = backend_dir_open(x->s.paths[PATH_STORE], 0, &x->s.backend);
+		r = ctx_store(&x->s, 0, &x->s.backend);
 	if (r)
 		return errmsg_fail(&(struct errmsg){.doing = "open the bundle", .path = path}, r);
 	if (status)

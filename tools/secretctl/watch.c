@@ -257,7 +257,7 @@ static void find_backend(struct watch *w)
 {
 	w->wake = -1;
 	w->backend = w->reach.s.backend;
-	if (!w->backend && backend_dir_open(w->reach.s.paths[PATH_STORE], 0, &w->backend) == 0)
+	if (!w->backend && ctx_store(&w->reach.s, 0, &w->backend) == 0)
 		w->backend_owned = true;
 	if (w->backend && w->backend->ops->watch(w->backend, &w->wake))
 		w->wake = -1;
