@@ -4,8 +4,15 @@
 # An etcd and a PostgreSQL of a test's own, on free ports of the loopback
 # interface, with data in $dir. One that cannot be started fails the test.
 # They end with the test's process namespace, or with engines_end.
+# shellcheck disable=SC2154,SC2034 # dir is helper.bash's; etcd and postgres are for the tests
 
 engine_pids=()
+
+# end PID [SIGNAL]: and wait until it is gone.
+end() {
+	kill "-${2:-TERM}" "$1" 2>/dev/null || return 0
+	wait "$1" 2>/dev/null || return 0
+}
 
 free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -49,7 +56,7 @@ curl_answers() {
 } 2>/dev/null
 
 etcd_stop() {
-	kill "$etcd_pid" && wait "$etcd_pid" || :
+	end "$etcd_pid"
 }
 
 # etcd_call VERB JSON: the JSON gateway itself.
@@ -65,7 +72,7 @@ as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups env -u HOME
 # postgres_start: $postgres is its URL. Started again it has what it had.
 postgres_start() {
 	local bin
-	bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
+	bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | tail -n 1)
 	[[ -x $bin/initdb ]] || fail "PostgreSQL is not installed"
 	postgres_port=${postgres_port:-$(free_port)}
 	postgres=postgresql://postgres@127.0.0.1:$postgres_port/postgres
@@ -82,10 +89,10 @@ postgres_start() {
 }
 
 postgres_stop() {
-	kill -INT "$postgres_pid" && wait "$postgres_pid" || :
+	end "$postgres_pid" INT
 }
 
 engines_end() {
 	local p
-	for p in "${engine_pids[@]}"; do kill -KILL "$p" 2>/dev/null && wait "$p" || :; done
+	for p in "${engine_pids[@]}"; do end "$p" KILL; done
 }

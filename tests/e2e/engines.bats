@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # dir and the like are set by helper.bash
 #
 # A store in etcd or in PostgreSQL, real ones, and hosts that follow it.
 
@@ -60,13 +61,13 @@ follows() {
 	# killed at any moment: what it left is whole, and goes on
 	for i in 1 2 3 4 5; do
 		printf 'w%d' "$i" | secretctl update secret KEY -
-		kill -KILL "$follower" && wait "$follower" || :
+		end "$follower" KILL
 		SECRETFS_STORE=$dir/replica SECRETFS_STATE=$dir/of-the-replica secretctl check
 		secretctl replicate "$store" "$dir/replica" --follow 2>>"$dir/follow.log" 3>&- &
 		follower=$!
 		wait_for 10 shows "w$i"
 	done
-	kill "$follower" && wait "$follower" || :
+	end "$follower"
 }
 
 @test "a directory, etcd and PostgreSQL do the same" {

@@ -290,10 +290,12 @@ static void warn_altered(const struct replica *r)
 static int follow(struct replica *r)
 {
 	struct pollfd p = {.fd = -1, .events = POLLIN};
-	int e = r->from->ops->watch(r->from, &p.fd);
 	bool failing = false;
+	int e = r->from->ops->watch(r->from, &p.fd);
 
-	while (!e) {
+	if (e)
+		return e;
+	for (;;) {
 		int now = pass(r);
 
 		if (now && !failing)
@@ -305,7 +307,6 @@ static int follow(struct replica *r)
 		if (poll(&p, 1, failing ? RETRY_MS : POLL_MS) > 0)
 			r->from->ops->watch_clear(r->from);
 	}
-	return e;
 }
 
 static int open_at(const char *location, int create, struct backend **out)
@@ -334,25 +335,31 @@ static void replica_fini(struct replica *r)
 	backend_close(r->to);
 }
 
+static int replicate(struct call *c, struct replica *r)
+{
+	int status = open_at(c->argv[0], 0, &r->from), e;
+
+	if (!status)
+		status = open_at(c->argv[1], 1, &r->to);
+	if (status)
+		return status;
+	e = call_has(c, FLAG_FOLLOW) ? follow(r) : pass(r);
+	warn_altered(r);
+	if (e)
+		return errmsg_fail(&(struct errmsg){.doing = "replicate", .path = c->argv[0]}, e);
+	printf("copied %zu objects of %zu scopes\n", r->copied, r->nrefs);
+	return STATUS_DONE;
+}
+
 int replicate_run(struct call *c)
 {
 	struct replica *r = calloc(1, sizeof(*r));
-	struct errmsg w = {.doing = "replicate", .path = c->argv[0]};
-	int status = r ? 0 : errmsg_fail(&w, ERR_NOMEM), e;
+	int status;
 
-	if (!status)
-		status = open_at(c->argv[0], 0, &r->from);
-	if (!status)
-		status = open_at(c->argv[1], 1, &r->to);
-	if (!status) {
-		e = call_has(c, FLAG_FOLLOW) ? follow(r) : pass(r);
-		warn_altered(r);
-		status = e ? errmsg_fail(&w, e) : STATUS_DONE;
-		if (!e)
-			printf("copied %zu objects of %zu scopes\n", r->copied, r->nrefs);
-	}
-	if (r)
-		replica_fini(r);
+	if (!r)
+		return errmsg_fail(&(struct errmsg){.doing = "replicate"}, ERR_NOMEM);
+	status = replicate(c, r);
+	replica_fini(r);
 	free(r);
 	return status;
 }
