@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # dir and the like are set by helper.bash
+# shellcheck disable=SC2154,SC2030,SC2031 # dir is helper.bash's; each test is a subshell of its own
 #
 # A store in etcd or in PostgreSQL, real ones, and hosts that follow it.
 
@@ -105,7 +105,7 @@ follows() {
 	etcd_start
 	postgres_start
 	SECRETFS_STORE=etcd://$etcd/story session
-	rm -rf "$dir/etc" "$dir/var" "$dir/ci.bundle"
+	rm -rf "${dir:?}/etc" "${dir:?}/var" "$dir/ci.bundle"
 	SECRETFS_STORE=$postgres session
 }
 
