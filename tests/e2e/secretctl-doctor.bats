@@ -41,6 +41,25 @@ finding() {
 	holds "$finding" ok
 }
 
+@test "doctor: locate's database would hold the names of what is mounted" {
+	own_etc
+	for conf in 'PRUNEFS="NFS nfs4 tmpfs"' ' PRUNEFS = "NFS"' 'PRUNE_BIND_MOUNTS="yes"'; do
+		printf '%s\n' "$conf" >/etc/updatedb.conf
+		line=$(finding updatedb)
+		[[ $line == "note "* ]] || break
+		bash -c "${line#note }"
+		grep -q 'fuse.secretfs' /etc/updatedb.conf || break
+		[[ $(finding updatedb) == "ok " ]] || break
+		line=done
+	done
+	conf=$(cat /etc/updatedb.conf)
+	rm /etc/updatedb.conf
+	absent=$(finding updatedb)
+	own_etc_end
+	same done "$line" "$conf"
+	same "ok " "$absent"
+}
+
 @test "doctor: each fault with the command that mends it, and mended by it" {
 	mended() {
 		run -1 secretctl doctor

@@ -390,6 +390,7 @@ static void check_all(struct doctor *d)
 	check_device(d);
 	check_fusermount(d);
 	check_allow_other(d);
+	doctor_updatedb(d);
 	doctor_mounts(d);
 }
 

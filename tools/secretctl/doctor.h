@@ -33,5 +33,7 @@ const char *doctor_command(char out[DOCTOR_COMMAND], const char *before, const c
 
 /* doctor_mounts.c: every mount that is there or recorded. */
 void doctor_mounts(struct doctor *d);
+/* doctor_updatedb.c: whether locate(1) indexes what is mounted. */
+void doctor_updatedb(struct doctor *d);
 
 #endif
