@@ -208,8 +208,7 @@ int fsnotify_expire(struct fsnotify *ev, const struct view *v, struct inval_list
 	if (due > 0)
 		return !ev->sent && due > FULL_MS ? FULL_MS : (int)due;
 	if (!ev->mute)
-		log_say(LOGGED_WARNING,
-			"nobody tells watchers of changes: the helper does not answer");
+		log_say(LOGGED_WARNING, "change notification is off: the helper does not respond");
 	ev->mute = true;
 	while (ev->first)
 		forget_first(ev, v, forget);

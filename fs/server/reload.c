@@ -192,7 +192,7 @@ static void store_failed(struct reload *r, const struct load_error *e)
 	if (hidden || said)
 		return;
 	log_say(access_is_alarming(e->error) ? LOGGED_ALARM : LOGGED_ERROR,
-		"the store's scope %s cannot be taken: %s%s%s; the last good view goes on",
+		"the store's scope %s cannot be taken: %s%s%s; still serving the last good view",
 		scope_str(&e->scope, scope), err_str(e->error), e->error == ERR_IO ? ": " : "",
 		e->error == ERR_IO ? strerror(e->saved_errno) : "");
 }
@@ -254,7 +254,7 @@ static void policy_failed(struct reload *r, const struct policy_area_news *n)
 		return;
 	r->policy_error = n->error;
 	r->policy_reason = n->e;
-	log_say(LOGGED_ERROR, "%s; the last good policy goes on",
+	log_say(LOGGED_ERROR, "%s; the last good policy stays in force",
 		policy_errmsg(r->o.policy_path, n->error, &n->e, text));
 }
 
@@ -410,12 +410,12 @@ static void give_up(struct reload *r)
 	if (!has_store(r)) {
 		r->given_up = needed(r);
 		log_say(LOGGED_WARNING,
-			"the store does not answer in time; the last good view goes on");
+			"the store does not answer in time; still serving the last good view");
 	}
 	if (!has_policy(r)) {
 		r->policy_given_up = policy_area_needed(r->o.policy, r->o.policy_watch);
 		log_say(LOGGED_WARNING,
-			"%s: its file system or the user database does not answer in time; the last good policy goes on",
+			"%s: its file system or the user database does not answer in time; the last good policy stays in force",
 			r->o.policy_path);
 	}
 }

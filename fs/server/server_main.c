@@ -118,7 +118,7 @@ static bool refuse_bundle(const struct serve *st, int r)
 	else if (r == ERR_MODE)
 		refuse_once(
 			st, LOGGED_ERROR,
-			"%s: others may read this bundle, or it is not yours; mend it with: chmod 0400 %s",
+			"%s: others may read this bundle, or it is not yours; fix it with: chmod 0400 %s",
 			b, b);
 	else if (r == ERR_FORMAT)
 		refuse_once(

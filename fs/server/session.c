@@ -201,7 +201,7 @@ static bool refuse_deadly(struct server *s, const struct fuse_in_header *in, uin
 	sh->tried = active;
 	if (++sh->tries < TRIES)
 		return false;
-	log_say(LOGGED_ALARM, "a request (operation %u) ended %u servers: it is answered with EIO",
+	log_say(LOGGED_ALARM, "a request (operation %u) ended %u servers: answering it with EIO",
 		in->opcode, sh->tries - 1);
 	if (write(fuse_session_fd(s->se), &out, sizeof(out)) < 0)
 		log_say(LOGGED_DEBUG, "nobody waited for it any more");
@@ -244,10 +244,9 @@ static void ask_again(const struct server *s, const struct session_options *o)
 	if (o->no_resend || !offers_resend(s->shared))
 		return;
 	if (write(o->fuse_fd, &out, sizeof(out)) < 0)
-		log_say(LOGGED_WARNING, "the kernel does not send requests again: %s",
-			strerror(errno));
+		log_say(LOGGED_WARNING, "the kernel does not resend requests: %s", strerror(errno));
 	else
-		log_say(LOGGED_DEBUG, "the kernel sends again what was not answered");
+		log_say(LOGGED_DEBUG, "the kernel resends unanswered requests");
 }
 
 /* Read a request into the slot if there is one.  1: done, 0: none, <0: the end. */

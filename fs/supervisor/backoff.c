@@ -33,8 +33,8 @@ int64_t backoff_died(struct backoff *r, const char *what)
 	}
 	if (!r->loud)
 		log_say(LOGGED_ERROR,
-			"the %s keeps dying: it is started again only every %d ms from now on",
-			what, BACKOFF_MS);
+			"the %s keeps dying; restarting it only every %d ms from now on", what,
+			BACKOFF_MS);
 	r->loud = true;
 	return now - r->credit_ms;
 }
@@ -47,7 +47,7 @@ int64_t backoff_refused(struct backoff *r)
 		wait = REFUSED_MIN_MS << r->refused;
 	r->refused++;
 	if (r->refused == 1)
-		log_say(LOGGED_ERROR, "the server cannot start; it is tried again until it can");
+		log_say(LOGGED_ERROR, "the server cannot start; retrying");
 	return clock_ms() + wait;
 }
 

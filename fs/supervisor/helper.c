@@ -60,7 +60,7 @@ static void supervisor_ended(struct child *supervisor, struct handover *h,
 		control->stopping = true;
 	control->supervisor_restarts++;
 	if (!control->stopping)
-		log_say(LOGGED_WARNING, "the supervisor ended: it is started again");
+		log_say(LOGGED_WARNING, "the supervisor ended; restarting it");
 	if (clock_ms() - started < QUICK_MS)
 		pause_ms(QUICK_MS);
 	find_supervisor(supervisor, h, c, false);

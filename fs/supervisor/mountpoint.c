@@ -131,8 +131,7 @@ static bool replace_dead(const char *path)
 	if (stat(path, &st) == 0 || errno != ENOTCONN || !is_ours(path))
 		return false;
 	log_say(LOGGED_WARNING,
-		"%s: a dead mount is there, left by a daemon that was killed; it is replaced",
-		path);
+		"%s: a dead mount is there, left by a daemon that was killed; replacing it", path);
 	mountpoint_unmount(path);
 	return true;
 }

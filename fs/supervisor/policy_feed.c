@@ -80,7 +80,7 @@ static bool watch(struct policy_feed *f)
 	free(copy);
 	if (f->wd < 0 && !f->warned)
 		log_say(LOGGED_WARNING,
-			"%s: its directory cannot be watched (%s): it is looked at every second",
+			"%s: its directory cannot be watched (%s); polling it every second",
 			f->path, strerror(errno));
 	f->warned = f->wd < 0;
 	return f->wd >= 0;

@@ -288,7 +288,7 @@ bool service_manager_adopt(struct service_manager *m, const char *mountpoint, st
 		return true;
 	}
 	log_say(LOGGED_WARNING,
-		"%s: what the service manager kept of it is no good (%s): it is mounted anew",
+		"%s: the state kept by the service manager is unusable (%s); mounting anew",
 		mountpoint, doubt);
 	if (mine)
 		mountpoint_unmount(mountpoint);

@@ -72,8 +72,7 @@ void status_socket_listen(struct handover *h, const struct mount_config *c, stru
 	if (dir >= 0)
 		h->fd[HANDOVER_STATUS] = handover_keep(bind_in(c->run, dir, name, control));
 	if (h->fd[HANDOVER_STATUS] < 0)
-		log_say(LOGGED_WARNING,
-			"%s: %s: secretctl get mount will not tell about this mount",
+		log_say(LOGGED_WARNING, "%s: %s: secretctl get mount cannot report on this mount",
 			c->run[0] ? c->run : "-o run",
 			c->run[0] ? strerror(errno) : "no home directory is known");
 	if (dir >= 0)

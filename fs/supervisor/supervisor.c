@@ -93,7 +93,7 @@ int supervisor_open_bundle(const char *path)
 	else if (S_ISREG(st.st_mode) &&
 		 ((st.st_mode & 077) || (st.st_uid != geteuid() && st.st_uid != 0)))
 		log_say(LOGGED_ERROR,
-			"%s: others may read this bundle, or it is not yours; mend it with: chmod 0400 %s",
+			"%s: others may read this bundle, or it is not yours; fix it with: chmod 0400 %s",
 			path, path);
 	else
 		return handover_keep(fd);
@@ -140,7 +140,7 @@ static void judge(struct supervisor *k, enum watchdog_sight sight)
 	if (sight == WATCHDOG_OVER) {
 		finish(k, EXIT_SUCCESS);
 	} else if (sight == WATCHDOG_STUCK) {
-		log_say(LOGGED_ERROR, "the server has not answered for %u s: it is replaced",
+		log_say(LOGGED_ERROR, "the server has not answered for %u s; replacing it",
 			k->c->hang_seconds);
 		kill(k->server.pid, SIGKILL);
 	}
@@ -215,7 +215,7 @@ static void finish_upgrade(struct supervisor *k)
 	log_say(LOGGED_INFO, "upgraded: %s", k->c->exe);
 	handover_exec(k->h, handover_for_supervisor, k->h->fd[HANDOVER_EXE], ROLE_SUPERVISOR,
 		      k->c->mountpoint);
-	log_say(LOGGED_ERROR, "%s: %s; this supervisor goes on", k->c->exe, strerror(errno));
+	log_say(LOGGED_ERROR, "%s: %s; keeping this supervisor", k->c->exe, strerror(errno));
 	start_helper(k);
 }
 
@@ -246,7 +246,7 @@ static void server_ended(struct supervisor *k, int status)
 	} else {
 		report_death(k->control);
 		if (!refused)
-			log_say(LOGGED_WARNING, "the server ended (%s %d): it is started again",
+			log_say(LOGGED_WARNING, "the server ended (%s %d); restarting it",
 				WIFEXITED(status) ? "status" : "signal",
 				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 		k->server_at = refused ? backoff_refused(&k->restart)
@@ -258,7 +258,7 @@ static void next_ended(struct supervisor *k)
 {
 	/* What keeps it from starting it says itself, once for all times it is tried. */
 	log_say(k->again ? LOGGED_DEBUG : LOGGED_ERROR,
-		"the new server did not start; the old one goes on");
+		"the new server did not start; the old one keeps serving");
 	if (k->old_bundle >= 0)
 		path_watch_retry(&k->bundle);
 	if (k->for_store)
@@ -273,7 +273,7 @@ static void helper_ended(struct supervisor *k)
 	if (other && child_adopt(&k->helper, other))
 		return;
 	k->control->helper_restarts++;
-	log_say(LOGGED_WARNING, "the helper ended: it is started again");
+	log_say(LOGGED_WARNING, "the helper ended; restarting it");
 	k->helper_at = backoff_died(&k->restart, "helper");
 }
 
@@ -354,8 +354,7 @@ static void take_bundle(struct supervisor *k)
 		fd = supervisor_open_bundle(k->c->bundle);
 	if (fd < 0)
 		return;
-	log_say(again ? LOGGED_DEBUG : LOGGED_INFO, "%s: minted anew: it is taken up",
-		k->c->bundle);
+	log_say(again ? LOGGED_DEBUG : LOGGED_INFO, "%s: reissued; reloading it", k->c->bundle);
 	replace(k, -1, fd);
 	k->again = again;
 }
@@ -368,8 +367,7 @@ static void take_store(struct supervisor *k)
 
 	if (!path_watch_changed(&k->store, &taken))
 		return;
-	log_say(again ? LOGGED_DEBUG : LOGGED_INFO, "%s: another store: it is taken up",
-		k->c->store);
+	log_say(again ? LOGGED_DEBUG : LOGGED_INFO, "%s: another store; loading it", k->c->store);
 	replace(k, -1, -1);
 	k->again = again;
 	k->for_store = true;
@@ -605,7 +603,7 @@ static void go_on(struct supervisor *k)
 	remember_mounted(k, &mounted);
 	log_open(&(struct log_options){
 		.syslog = k->c->log_syslog, .json = k->c->log_json, .debug = k->c->debug});
-	log_say(LOGGED_WARNING, "%s: its processes were killed: it goes on from what they left",
+	log_say(LOGGED_WARNING, "%s: its processes were killed; resuming from saved state",
 		k->c->mountpoint);
 	k->control->ready = true;
 }

@@ -22,7 +22,8 @@ static bool has_work(const struct watchdog *w)
 {
 	struct pollfd p = {.fd = w->fuse_fd, .events = POLLIN};
 
-	return shm_pending(w->shared) || w->shared->waiting || (poll(&p, 1, 0) == 1 && (p.revents & POLLIN));
+	return shm_pending(w->shared) || w->shared->waiting ||
+	       (poll(&p, 1, 0) == 1 && (p.revents & POLLIN));
 }
 
 int watchdog_open(struct watchdog *w, const struct shm *shared)

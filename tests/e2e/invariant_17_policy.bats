@@ -84,7 +84,7 @@ revoked() {
 		'nonsense = 1|:2: unknown key: nonsense'; do
 		printf '[secret KEY]\n%s\n' "${bad%|*}" >"$SECRETFS_POLICY"
 		same one "$(of_1000)"
-		wait_for 5 has_said "${SECRETFS_POLICY}${bad#*|}.*the last good policy goes on"
+		wait_for 5 has_said "${SECRETFS_POLICY}${bad#*|}.*the last good policy stays in force"
 		holds "$(secretctl get mount "$mnt" -o json | jq -r .policy_fault.text)" "${bad##*:}"
 		# a start says the same
 		run ! secretfs "$mnt" -o "bundle=$dir/bundle,nonempty"
@@ -99,8 +99,8 @@ revoked() {
 	wait_for 5 has_said 'no such policy; make one with: secretctl init; the last good'
 	same one "$(of_1000)"
 	sleep 1 # it is looked for again and again
-	same "$(sort "$dir/log" | grep -c 'the last good policy goes on')" \
-		"$(sort -u "$dir/log" | grep -c 'the last good policy goes on')"
+	same "$(sort "$dir/log" | grep -c 'the last good policy stays in force')" \
+		"$(sort -u "$dir/log" | grep -c 'the last good policy stays in force')"
 	printf '[secret KEY]\nallow = uid:1001\n' >"$SECRETFS_POLICY"
 	same refused "$(of_1000)"
 }
@@ -109,7 +109,7 @@ revoked() {
 	printf '[secret KEY]\nallow = uid:1000\n' >"$SECRETFS_POLICY"
 	serve
 	printf '[nonsense\n' >"$SECRETFS_POLICY"
-	wait_for 5 has_said ':1: .*the last good policy goes on'
+	wait_for 5 has_said ':1: .*the last good policy stays in force'
 	kill -KILL "$(server)"
 	same one "$(of_1000)"
 	same refused "$(as_uid 1001 cat "$mnt/KEY" 2>/dev/null || echo refused)"

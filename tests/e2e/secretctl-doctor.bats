@@ -60,7 +60,7 @@ finding() {
 	same "ok " "$absent"
 }
 
-@test "doctor: each fault with the command that mends it, and mended by it" {
+@test "doctor: each fault with the command that fixes it, and fixed by it" {
 	mended() {
 		run -1 secretctl doctor
 		line=$(finding "$1" | grep '^mend ')

@@ -120,7 +120,7 @@ except OSError as e: print(errno.errorcode[e.errno])' "$mnt/TOKEN")"
 	same 0 "$(find "$SECRETFS_RUN" -mindepth 1 | wc -l)"
 }
 
-@test "a tampered ref: an alarm that stands, the last good view goes on, and heals" {
+@test "a tampered ref: an alarm that stands, still serving the last good view, and heals" {
 	changed_by put KEY two
 	mount_at "$mnt"
 	epoch=$(of '[.scopes[].epoch]')

@@ -205,7 +205,7 @@ shows() { [[ $(timeout 5 cat "$mnt/$1" 2>/dev/null) == "$2" ]]; }
 	heals
 }
 
-@test "a server that dies while a ref is altered: the last good view goes on, with its events after it healed" {
+@test "a server that dies while a ref is altered: still serving the last good view, with its events after it healed" {
 	serve
 	put NEW seen
 	same seen "$(cat "$mnt/NEW")"

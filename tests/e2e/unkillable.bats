@@ -145,7 +145,7 @@ kill_them_all() {
 	kill_them_all resend=off
 }
 
-@test "invariant 15: the same, where the kernel sends again what was not answered" {
+@test "invariant 15: the same, where the kernel resends unanswered requests" {
 	kill_them_all resend=on
 }
 all_upgraded() {

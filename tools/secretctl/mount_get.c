@@ -55,7 +55,7 @@ static void put_times(json_t *o)
 	}
 }
 
-/* What answers not has a path and a state, too. */
+/* Mounts that do not answer are still listed with their path. */
 static json_t *object(const struct mount_query *m)
 {
 	json_t *o = m->facts ? json_deep_copy(m->facts) : json_object();

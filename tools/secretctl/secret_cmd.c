@@ -81,7 +81,7 @@ static int check_value(uint8_t type, const char *name, const struct secret *valu
 	if (json_check(value, &line, &column, &reason)) {
 		ui_error("the value of %s is not JSON: line %d, column %d: %s", name, line, column,
 			 reason);
-		ui_hint("nothing was done; mend it, or give --type regular");
+		ui_hint("nothing was done; fix it, or give --type regular");
 		return STATUS_FAILED;
 	}
 	if (type == RECORD_IMAGE_PULL && docker_check(value)) {
