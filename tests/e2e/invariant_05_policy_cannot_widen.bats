@@ -177,7 +177,7 @@ policies() {
 		judge
 	done < <(policies 5 80)
 	taken=$(grep -c 'taken up\|a new server reads it' "$dir/log") || : # with names: by a new server
-	refused=$(grep -c 'last good policy goes on' "$dir/log") || :
+	refused=$(grep -c 'last good policy stays in force' "$dir/log") || :
 	echo "# taken up $taken, refused $refused, opened $opened"
 	((taken >= 20 && refused >= 10 && opened >= 150))
 }

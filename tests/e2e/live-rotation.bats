@@ -70,9 +70,9 @@ same_mount() {
 	chmod 0400 "$dir/bad"
 	cp -p "$bundle" "$dir/good"
 	mv "$dir/bad" "$bundle"
-	wait_for 20 grep -q 'the old one goes on' "$dir/log"
+	wait_for 20 grep -q 'the old one keeps serving' "$dir/log"
 	same "$old" "$(role server)"
-	same 1 "$(grep -c 'the old one goes on' "$dir/log")"
+	same 1 "$(grep -c 'the old one keeps serving' "$dir/log")"
 	mv "$dir/good" "$bundle"
 	wait_for 20 another server "$old"
 	same_mount

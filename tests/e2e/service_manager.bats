@@ -60,7 +60,7 @@ mount_id() { findmnt -rn -o ID -- "$mnt"; }
 # same_mount ID: ids are given out again, so the log counts too.
 same_mount() {
 	same "$1" "$(mount_id)" "the mount's id"
-	run ! grep -e 'dead mount' -e 'mounted anew' -e unmounted "$dir/log"
+	run ! grep -e 'dead mount' -e 'mounting anew' -e unmounted "$dir/log"
 }
 
 letters() { printf "value:%032d" 0 | tr 0 "$1"; }
@@ -142,7 +142,7 @@ main_is() { [[ $(state main) == "$(role supervisor)" ]]; }
 }
 main_stands() { kill -0 "$(state main)"; }
 
-@test "what was kept is no good: mounted anew, with one line; nothing of the old stays" {
+@test "what was kept is no good: mounting anew, with one line; nothing of the old stays" {
 	put KEY "$(letters a)"
 	start
 	n=1
