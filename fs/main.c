@@ -347,7 +347,9 @@ int main(int argc, char **argv)
 
 	if (role != ROLE_START) {
 		close_to_outsiders();
-		return sodium_init() < 0 ? EXIT_FAILURE : take_role(role);
+		status = sodium_init() < 0 ? EXIT_FAILURE : take_role(role);
+		log_finish();
+		return status;
 	}
 	switch (options_parse(argc, argv, &st.o)) {
 	case OPTIONS_HELP:
@@ -373,6 +375,7 @@ int main(int argc, char **argv)
 	open_log(&st);
 	status = keep(&st);
 out:
+	log_finish();
 	mount_policy_unref(st.rules);
 	options_free(&st.o);
 	free(st.mountpoint);

@@ -10,6 +10,7 @@
 #include "access.h"
 #include "account.h"
 #include "attr.h"
+#include "decision.h"
 #include "hook.h"
 #include "log.h"
 #include "name.h"
@@ -225,7 +226,7 @@ static void log_open_decision(fuse_req_t req, uint64_t ino, uint8_t level, const
 	const struct server *s = server_of(req);
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	char scope[SCOPE_STR];
-	const struct log_decision line = {
+	const struct decision line = {
 		.name = name,
 		.scope = scope_str(server_scope(s, level), scope),
 		.ino = ino & VIEW_INO_MASK,
@@ -237,7 +238,7 @@ static void log_open_decision(fuse_req_t req, uint64_t ino, uint8_t level, const
 		.line = d->line,
 	};
 
-	log_decision(&line);
+	decision_log(&line);
 }
 
 /* ---- files ---- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decision.h"
 #include "log.h"
 #include "name.h"
 #include "stats.h"
@@ -147,7 +148,7 @@ int server_tick(struct server *s)
 {
 	bool settled = fsnotify_settled(s->events);
 	struct inval_list list = {0};
-	int ms = log_flush();
+	int ms = sooner(log_flush(), decision_flush());
 
 	ms = sooner(ms, pagecache_expire(s->cached, &list));
 	ms = sooner(ms, fsnotify_expire(s->events, s->view, &list));

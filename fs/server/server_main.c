@@ -15,6 +15,7 @@
 
 #include "access.h"
 #include "floor.h"
+#include "decision.h"
 #include "log.h"
 #include "paths.h"
 #include "sandbox.h"
@@ -493,6 +494,7 @@ int server_main(struct handover *h)
 	    wait_for_mount(&st) && wait_for_predecessor(&st) &&
 	    make_tables(&st))		   /* 9. what a predecessor had open */
 		status = run_session(&st); /* 10. and what it left unanswered */
-	log_flush_all();
+	decision_flush_all();
+	log_finish();
 	_exit(status);
 }

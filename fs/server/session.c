@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "decision.h"
 #include "hook.h"
 #include "log.h"
 #include "ops.h"
@@ -442,6 +443,6 @@ enum session_end session_run(struct server *s, const struct session_options *o)
 		o->ready(o->arg);
 	}
 	end = loop(&l);
-	log_flush_all();
+	decision_flush_all();
 	return end;
 }

@@ -494,7 +494,10 @@ static bool can_replace(const struct supervisor *k)
 static int patience(const struct supervisor *k)
 {
 	int64_t at = 0, now = clock_ms();
+	int log = log_flush();
 
+	if (log >= 0)
+		sooner(&at, now + log);
 	sooner(&at, k->server_at);
 	sooner(&at, k->helper_at);
 	if (can_replace(k)) {
