@@ -82,33 +82,43 @@ static bool step_holds(const struct commit *next, const struct commit *prev)
 	       ancestry_grant_holds(next, prev->id, prev->grant.hash, prev->grant.epoch);
 }
 
-/* From the tip back to the floor, or as far as history goes: what lies before a step that does not
+/* Enough is known of at and of what led to it.  Nothing can follow the greatest epoch, though the floor
+ * may be there by now. */
+static int arrive(struct search *s, const struct commit *at, bool *done)
+{
+	int r = 0;
+
+	if (!s->good.epoch && at->epoch != UINT64_MAX)
+		r = trust(s, at);
+	s->reached = s->good.epoch && is_floor(s, at);
+	*done = s->good.epoch && (at->epoch == 1 || at->epoch <= s->floor->epoch);
+	return r;
+}
+
+/* From a commit back to the floor, or as far as history goes: what lies before a step that does not
  * hold is trusted, and what lies after it is not. */
-static int walk(struct search *s)
+static int walk(struct search *s, const struct commit *from)
 {
 	COMMIT_CLEANUP struct commit at;
+	bool done = false;
 	int r;
 
 	commit_init(&at);
-	r = commit_head(&s->tip, &at);
-	if (r == 0 && at.epoch != UINT64_MAX)
-		r = trust(s, &at);
-	/* Nothing can follow the greatest epoch, even if the floor is there by now. */
-	while (r == 0 && at.epoch > 1 && (at.epoch > s->floor->epoch || !s->good.epoch)) {
+	r = commit_head(from, &at);
+	while (r == 0 && (r = arrive(s, &at, &done)) == 0 && !done) {
 		COMMIT_CLEANUP struct commit prev;
 
 		commit_init(&prev);
 		r = commit_get_known(s->b, s->k, at.prev, &at.grant, &prev);
-		if (r < 0 || prev.epoch >= at.epoch)
+		if (r < 0)
 			break; /* the end of what is there */
 		note_grant(s, &prev);
-		if (!s->good.epoch || !step_holds(&at, &prev))
-			r = trust(s, &prev);
+		if (!step_holds(&at, &prev))
+			commit_fini(&s->good);
 		commit_fini(&at);
 		at = prev;
 		commit_init(&prev);
 	}
-	s->reached = s->good.epoch && is_floor(s, &at);
 	return r == ERR_NOMEM || r == ERR_TIMEOUT ? r : 0;
 }
 
@@ -120,9 +130,10 @@ static int leave_fork(struct search *s)
 	struct floor good = floor_of(&s->good);
 
 	commit_init(&seen);
-	if (!s->floor->epoch || s->reached || commit_get(s->b, s->k, s->floor->id, &seen) != 0 ||
-	    seen.epoch == UINT64_MAX)
+	if (!s->floor->epoch || s->reached || commit_get(s->b, s->k, s->floor->id, &seen) != 0)
 		return 0;
+	if (seen.epoch == UINT64_MAX)
+		return s->good.epoch ? 0 : walk(s, &seen);
 	if (s->good.epoch && ancestry_leads(s->b, s->k, &seen, &good, false) == 0)
 		return 0;
 	s->reached = true;
@@ -152,10 +163,10 @@ static int choose(struct search *s, uint64_t to)
 	return 0;
 }
 
-/* good, or the newest before it, with every page there: not before the floor if it leads there. */
+/* good, or the newest before it, with every page there. */
 static int load_whole(struct search *s, bool exactly, struct rewind *out)
 {
-	uint64_t oldest = exactly ? s->good.epoch : s->reached ? s->floor->epoch : 1;
+	uint64_t oldest = exactly ? s->good.epoch : 1;
 
 	for (;;) {
 		SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
@@ -186,7 +197,7 @@ static int find(struct search *s, uint64_t to, struct rewind *out)
 	int r = read_tip(s);
 
 	if (r == 0 && s->tip.epoch)
-		r = walk(s);
+		r = walk(s, &s->tip);
 	if (r == 0)
 		r = leave_fork(s);
 	if (r < 0)

@@ -311,6 +311,28 @@ int fixture_read_all(struct backend *b, struct bundle *bundle, const char *state
 	return r;
 }
 
+void fixture_set_ref(struct backend *b, struct keyring *k, uint32_t gen,
+		     const uint8_t id[static HASH_SIZE])
+{
+	BLOB_CLEANUP struct blob ref = {0};
+	char key[BACKEND_KEY_SIZE];
+
+	ok(ref_seal(k, gen, id, &ref));
+	backend_ref_key(k->scope_id, key);
+	memory_set(b, key, ref.data, ref.len);
+}
+
+void fixture_publish(struct backend *b, struct keyring *k, struct commit *c)
+{
+	BLOB_CLEANUP struct blob sealed = {0};
+	char key[BACKEND_KEY_SIZE];
+
+	ok(commit_seal(k, c, &sealed));
+	backend_object_key(k->scope_id, c->id, key);
+	memory_set(b, key, sealed.data, sealed.len);
+	fixture_set_ref(b, k, c->gen, c->id);
+}
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 struct blob fixture_slurp(const char *path)

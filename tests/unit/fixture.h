@@ -79,6 +79,13 @@ int fixture_read_all(struct backend *b, struct bundle *bundle, const char *state
 /* A ring like k with a fresh signing key of its own. */
 struct keyring *fixture_self_made(const struct keyring *k);
 
+/* Sign and seal c as it is, however wrong, put it, and let the ref name it: what a granted writer can
+ * do by hand.  c->id is set. */
+void fixture_publish(struct backend *b, struct keyring *k, struct commit *c);
+/* Let the ref name id. */
+void fixture_set_ref(struct backend *b, struct keyring *k, uint32_t gen,
+		     const uint8_t id[static HASH_SIZE]);
+
 /* --- files --- */
 
 struct blob fixture_slurp(const char *path);
