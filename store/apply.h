@@ -56,6 +56,11 @@ struct apply_options {
 	 * in any case, what its data are is the caller's. */
 	int (*open)(void *arg, const struct secret *value, struct secret **out);
 	void *open_arg;
+	/* Of rotate_finish: called for every kept version that does not open (i = 0: the newest), at
+	 * the end; may be NULL.  drop_broken: the old ones of those are dropped, and it is finished. */
+	void (*broken)(void *arg, const char *name, const struct version *v, unsigned i, int error);
+	void *broken_arg;
+	bool drop_broken;
 };
 
 struct apply_result {

@@ -37,6 +37,11 @@ size_t object_padded(size_t len)
 	return (len + mask) & ~mask;
 }
 
+size_t object_sealed(size_t len)
+{
+	return HEAD + object_padded(4 + len) + TAG;
+}
+
 static void put_le32(uint8_t *p, uint32_t v)
 {
 	for (int i = 0; i < 4; i++)
@@ -166,6 +171,20 @@ static int read_object(struct backend *b, const struct keyring *k,
 	backend_object_key(k->scope_id, id, key);
 	r = b->ops->get(b, key, OBJECT_MAX, 0, sealed);
 	return r == ERR_TOOBIG ? ERR_AUTH : r; /* none of ours is that large */
+}
+
+int object_size(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
+		size_t *out)
+{
+	struct blob found;
+	char key[BACKEND_KEY_SIZE];
+	int r;
+
+	backend_object_key(k->scope_id, id, key);
+	r = b->ops->get(b, key, OBJECT_MAX, BACKEND_SIZE, &found);
+	if (r == 0)
+		*out = found.len;
+	return r == ERR_TOOBIG ? ERR_AUTH : r;
 }
 
 int object_fetch(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],

@@ -29,6 +29,8 @@ enum object_kind {
 
 /* The padded size of len bytes. */
 size_t object_padded(size_t len);
+/* The size of the object that a body of len bytes is sealed into. */
+size_t object_sealed(size_t len);
 
 /* Seal body under generation gen. */
 WUR int object_seal(struct keyring *k, enum object_kind kind, uint32_t gen, const struct blob *body,
@@ -40,6 +42,9 @@ WUR int object_open(struct keyring *k, enum object_kind kind, const struct blob 
 /* BLAKE2b-256 of the sealed bytes. */
 void object_id(const struct blob *sealed, uint8_t id[static HASH_SIZE]);
 
+/* How long the sealed object is that lies there, unread.  ERR_NOENT, ERR_AUTH, ERR_IO. */
+WUR int object_size(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
+		    size_t *out);
 /* Get the sealed bytes of object id and check the hash.  ERR_NOENT, ERR_AUTH, ERR_IO. */
 WUR int object_fetch(struct backend *b, const struct keyring *k, const uint8_t id[static HASH_SIZE],
 		     struct blob *sealed);

@@ -7,6 +7,9 @@
 #include "idset.h"
 #include "object.h"
 #include "traces.h"
+#include "value.h"
+
+#define FEW 16 /* values read whole to see that they are there */
 
 static void page_release(struct page *p)
 {
@@ -186,47 +189,38 @@ static int collect(const struct snapshot *s, const struct snapshot *other, struc
 	return 0;
 }
 
-struct listing {
-	const struct idset *want;
-	struct idset
-		there; /* those of want that were listed: no longer than it, whatever lies about */
-};
-
-static int add_listed(void *arg, const char *key)
+/* There, and of the size that the record says: one that is still being copied is not. */
+static int is_there(struct backend *b, struct keyring *k, const struct version *v)
 {
-	struct listing *l = arg;
-	const char *hex = strrchr(key, '/');
-	uint8_t id[HASH_SIZE];
-	size_t len;
+	size_t size = 0;
+	int r = object_size(b, k, v->id, &size);
 
-	if (!hex || sodium_hex2bin(id, sizeof(id), hex + 1, strlen(hex + 1), NULL, &len, NULL) ||
-	    len != HASH_SIZE || !idset_has(l->want, id))
-		return 0;
-	return idset_add(&l->there, id);
+	if (r == 0 && size != value_sealed(v->len))
+		r = ERR_INCOMPLETE;
+	return r == ERR_NOENT ? ERR_INCOMPLETE : r;
 }
 
-/* One look for each of a few, one listing for many.  want is sorted. */
-static int all_there(struct backend *b, const struct keyring *k, const struct idset *want)
+/* A few are read whole; of many the sizes are asked. */
+static int all_there(struct backend *b, struct keyring *k, const struct snapshot *s,
+		     const struct idset *want)
 {
-	struct listing l = {.want = want};
-	char prefix[BACKEND_KEY_SIZE] = "objects/";
 	int r = 0;
 
-	if (want->n <= 16) {
-		for (size_t i = 0; r == 0 && i < want->n; i++) {
-			BLOB_CLEANUP struct blob sealed = {0};
+	for (size_t i = 0; want->n <= FEW && r == 0 && i < want->n; i++) {
+		BLOB_CLEANUP struct blob sealed = {0};
 
-			r = object_fetch(b, k, want->ids[i], &sealed);
-		}
-		return r == ERR_NOENT ? ERR_INCOMPLETE : r;
-	}
-	sodium_bin2hex(prefix + 8, sizeof(prefix) - 8, k->scope_id, SCOPE_ID_SIZE);
-	r = b->ops->list(b, prefix, add_listed, &l);
-	idset_sort(&l.there);
-	for (size_t i = 0; r == 0 && i < want->n; i++)
-		if (!idset_has(&l.there, want->ids[i]))
+		r = object_fetch(b, k, want->ids[i], &sealed);
+		if (r == ERR_NOENT)
 			r = ERR_INCOMPLETE;
-	idset_free(&l.there);
+	}
+	for (size_t i = 0; want->n > FEW && r == 0 && i < s->commit.npages; i++) {
+		struct page_cursor c = page_walk(&s->pages[i]->body);
+		struct record rec;
+
+		while (r == 0 && page_next(&c, &rec))
+			if (idset_has(want, rec.versions[0].id))
+				r = is_there(b, k, &rec.versions[0]);
+	}
 	return r;
 }
 
@@ -244,7 +238,7 @@ int snapshot_complete(struct backend *b, struct keyring *k, struct snapshot *s,
 			memmove(now.ids[kept++], now.ids[i], HASH_SIZE);
 	now.n = kept;
 	if (r == 0)
-		r = all_there(b, k, &now);
+		r = all_there(b, k, s, &now);
 	idset_free(&now);
 	idset_free(&before);
 	return r;

@@ -46,7 +46,8 @@ WUR int snapshot_page(struct backend *b, struct keyring *k, struct snapshot *s, 
  * between their new neighbours as if they were. */
 WUR int snapshot_load(struct backend *b, struct keyring *k, struct snapshot *s,
 		      const struct snapshot *prev);
-/* Every newest value that s names and prev (may be NULL) does not is there.  ERR_INCOMPLETE. */
+/* Every newest value that s names and prev (may be NULL) does not is there, whole as far as its size
+ * tells.  ERR_INCOMPLETE; ERR_AUTH. */
 WUR int snapshot_complete(struct backend *b, struct keyring *k, struct snapshot *s,
 			  const struct snapshot *prev);
 /* The record of that name.  ERR_NOENT. */

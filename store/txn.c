@@ -12,12 +12,14 @@
 #define ATTEMPTS 64
 #define BATCH_ITEMS 4096
 #define BATCH_BYTES (16u << 20)
+#define RETIRE_STEP 16384 /* ids; beside COMMIT_PAGES_MAX pages they fit OBJECT_MAX */
 
 static void txn_fini(struct txn *a)
 {
 	for (size_t i = 0; i < a->n; i++)
 		blob_free(&a->items[i].sealed);
 	free(a->items);
+	free(a->late);
 	commit_fini(&a->next);
 	snapshot_close(a->tip);
 }
@@ -117,12 +119,31 @@ static int swap_ref(struct txn *a)
 	return a->b->ops->swap(a->b, key, a->tip && a->tip->ref.data ? &a->tip->ref : NULL, &ref);
 }
 
+/* All changes of a batch are in one commit; what they retire need not be. */
+static int set_late(struct txn *a)
+{
+	struct commit *c = &a->next;
+	size_t n = c->nretired > RETIRE_STEP ? c->nretired - RETIRE_STEP : 0;
+
+	if (!n)
+		return 0;
+	a->late = calloc(n, HASH_SIZE);
+	if (!a->late)
+		return ERR_NOMEM;
+	memcpy(a->late, c->retired + RETIRE_STEP, n * HASH_SIZE);
+	a->nlate = n;
+	c->nretired = RETIRE_STEP;
+	return 0;
+}
+
 /* a->next is complete but for its own object. */
 static int finish(struct txn *a)
 {
 	BLOB_CLEANUP struct blob sealed = {0};
-	int r = commit_seal(a->k, &a->next, &sealed);
+	int r = set_late(a);
 
+	if (r == 0)
+		r = commit_seal(a->k, &a->next, &sealed);
 	if (r == 0)
 		r = txn_put(a, &sealed, a->next.id);
 	if (r == 0)
@@ -168,15 +189,55 @@ int txn_upon(struct backend *b, struct keyring *k, struct snapshot *tip, const s
 	return conclude(&a, r, result);
 }
 
-int txn_run(struct backend *b, struct keyring *k, const struct apply_options *opt,
-	    const struct txn_job *job, struct apply_result *result)
+/* --- what comes after the commit ------------------------------------------------------------ */
+
+struct late {
+	uint8_t (*ids)[HASH_SIZE];
+	size_t n;
+};
+
+static int fill_late(struct txn *a, void *arg, size_t *failed)
 {
-	static const struct apply_options none;
+	const struct late *late = arg;
+	int r = 0;
+
+	(void)failed;
+	for (size_t i = 0; r == 0 && i < late->n && i < RETIRE_STEP; i++)
+		r = txn_retire(&a->next, late->ids[i]);
+	return r;
+}
+
+static int attempts(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		    const struct txn_job *job, struct late *late, struct apply_result *result);
+
+/* The change is made; whatever fails here leaves strays, for check --prune. */
+static void retire_late(struct backend *b, struct keyring *k, const struct apply_options *opt,
+			struct late late)
+{
+	struct apply_options quiet = {.floor = opt->floor, .grace = opt->grace};
+	struct apply_result result = {0};
+	struct late none = {0};
+
+	while (late.n) {
+		const struct txn_job job = {.fill = fill_late, .arg = &late};
+		size_t n = late.n < RETIRE_STEP ? late.n : RETIRE_STEP;
+
+		if (attempts(b, k, &quiet, &job, &none, &result) < 0)
+			return;
+		late.ids += n;
+		late.n -= n;
+	}
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static int attempts(struct backend *b, struct keyring *k, const struct apply_options *opt,
+		    const struct txn_job *job, struct late *late, struct apply_result *result)
+{
 	int r = ERR_CONFLICT;
 
 	for (unsigned i = 0; r == ERR_CONFLICT && i < ATTEMPTS; i++) {
-		struct txn a = {
-			.b = b, .k = k, .opt = opt ? opt : &none, .expected = job->expected};
+		struct txn a = {.b = b, .k = k, .opt = opt, .expected = job->expected};
 
 		if (i)
 			pause_after_conflict(i);
@@ -186,8 +247,27 @@ int txn_run(struct backend *b, struct keyring *k, const struct apply_options *op
 			r = job->fill(&a, job->arg, &result->failed);
 		if (r == 0)
 			r = finish(&a);
+		if (r == 0) {
+			*late = (struct late){a.late, a.nlate};
+			a.late = NULL;
+		}
 		r = conclude(&a, r, result);
 	}
+	return r;
+}
+
+int txn_run(struct backend *b, struct keyring *k, const struct apply_options *opt,
+	    const struct txn_job *job, struct apply_result *result)
+{
+	static const struct apply_options none;
+	struct late late = {0};
+	int r;
+
+	opt = opt ? opt : &none;
+	r = attempts(b, k, opt, job, &late, result);
+	if (r == 0)
+		retire_late(b, k, opt, late);
+	free(late.ids);
 	return r;
 }
 

@@ -21,6 +21,8 @@ struct txn {
 	struct commit next;		 /* what is being made; follows tip */
 	struct pending *items;		 /* the first `put` of them lie in the backend */
 	size_t n, cap, put, bytes, expected;
+	uint8_t (*late)[HASH_SIZE]; /* retired, and more than this commit lists */
+	size_t nlate;
 };
 
 /* What is done between reading the tip and sealing the next commit; again on every conflict. */
@@ -33,7 +35,8 @@ struct txn_job {
 
 /* Put a sealed object, id its hash, at the latest before the commit.  Takes sealed over on success. */
 WUR int txn_put(struct txn *a, struct blob *sealed, const uint8_t id[static HASH_SIZE]);
-/* List id among the objects that a->next no longer names. */
+/* List id among the objects that a->next no longer names.  What one commit cannot list, further ones
+ * do that change nothing else. */
 WUR int txn_retire(struct commit *c, const uint8_t id[static HASH_SIZE]);
 
 /* One attempt upon tip, which it takes; ERR_CONFLICT when the ref is not tip->ref (empty: absent). */

@@ -29,6 +29,11 @@ static size_t additional_data(const struct keyring *k, uint32_t gen, uint64_t se
 	return w.len;
 }
 
+size_t value_sealed(uint32_t len)
+{
+	return object_sealed(EPK + (size_t)len + TAG);
+}
+
 int value_seal(struct keyring *k, uint32_t gen, uint64_t set_epoch, const char *name,
 	       const struct secret *value, struct blob *sealed, uint8_t id[static HASH_SIZE])
 {

@@ -20,6 +20,9 @@
 WUR int value_seal(struct keyring *k, uint32_t gen, uint64_t set_epoch, const char *name,
 		   const struct secret *value, struct blob *sealed, uint8_t id[static HASH_SIZE]);
 
+/* The size of the object that holds a value of len bytes. */
+size_t value_sealed(uint32_t len);
+
 /* Open sealed bytes, already checked against v->id or not: checks everything.  ERR_AUTH,
  * ERR_DENIED (this ring has no secret key), ERR_GENERATION. */
 WUR int value_open(struct keyring *k, const struct version *v, const char *name,

@@ -22,7 +22,9 @@ struct backend_item { /* one object to put */
 	size_t len;
 };
 
-#define BACKEND_DURABLE 1 /* get: what is returned survives a power cut */
+/* get: */
+#define BACKEND_DURABLE 1 /* what is returned survives a power cut */
+#define BACKEND_SIZE 2	  /* out->len alone is wanted: no byte is read, out->data is NULL */
 
 struct backend_ops {
 	/* At most cap bytes (ERR_TOOBIG), whole or not at all.  ERR_NOENT, ERR_IO, ERR_AUTH when the

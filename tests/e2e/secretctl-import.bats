@@ -139,6 +139,31 @@ other() {
 	same v "$(reveal password -p flytesnacks)"
 }
 
+@test "an old version that does not open is named, and stops neither export nor rotation" {
+	printf one | secretctl create secret K >/dev/null
+	printf two | secretctl update secret K >/dev/null
+	printf other | secretctl create secret OTHER >/dev/null
+	echo "correct horse" >"$dir/phrase"
+	for object in "$SECRETFS_STORE"/objects/*/*; do
+		mv "$object" "$dir/object"
+		run secretctl check
+		[[ $output != *"an older version cannot be read"* ]] || break
+		mv "$dir/object" "$object"
+	done
+	[[ ! -e $object ]]
+	run -1 secretctl export "$dir/a" --passphrase-file "$dir/phrase"
+	[[ $output == *"version 2 of secret K"*"exported 2 secrets"* ]] || fail "$output"
+	other secretctl init >/dev/null
+	run -0 other secretctl restore "$dir/a" --passphrase-file "$dir/phrase"
+	same two "$(other secretctl get secret K --reveal)"
+	secretctl rotate scope --begin >/dev/null
+	run -1 secretctl rotate scope --finish
+	[[ $output == *"version 2 of secret K does not open"*--force* ]] || fail "$output"
+	run -0 secretctl rotate scope --finish --force
+	same two "$(secretctl get secret K --reveal)"
+	secretctl check >/dev/null
+}
+
 @test "export and restore on another host, to a recipient and to a passphrase, with history" {
 	secretctl create project shop >/dev/null
 	printf one | secretctl create secret K -p shop --expires 30d --env SHOP_K >/dev/null

@@ -132,12 +132,15 @@ static int get(struct backend *b, const char *key, size_t cap, int flags, struct
 	struct memory *m = memory_of(b);
 	struct item *i = find(m, key);
 
-	(void)flags;
 	if (!i)
 		return ERR_NOENT;
-	i->read = true;
 	if (i->blob.len > cap)
 		return ERR_TOOBIG;
+	if (flags & BACKEND_SIZE) {
+		*out = (struct blob){.len = i->blob.len};
+		return 0;
+	}
+	i->read = true;
 	*out = copy_of(i->blob.data, i->blob.len);
 	return 0;
 }

@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "name.h"
 #include "passphrase.h"
 #include "scopes.h"
 #include "ctx.h"
+#include "io.h"
 #include "ui.h"
 #include "value.h"
 
@@ -26,7 +28,7 @@ struct export
 	struct archive *archive;
 	struct scope_ctx *place;  /* at hand */
 	const struct scope *only; /* NULL: every scope */
-	size_t scopes, secrets, scope_at;
+	size_t scopes, secrets, scope_at, left_out;
 	/* one of them locks it */
 	const char *recipient;
 	uint8_t pk[ARCHIVE_KEY_SIZE];
@@ -42,10 +44,55 @@ static int put(struct export *e, const struct archive_item *item, const char *na
 	return errmsg_fail(&(struct errmsg){.doing = "write the archive", .name = name}, r);
 }
 
-static int put_version(struct export *e, const struct record *rec, const struct version *v)
+/*
+ * The versions that open; those that do not are told, and left out.  Without a newest version the
+ * secret is none: an older value must not pass for it.
+ */
+static int find_readable(struct export *e, const struct record *rec, struct record *out,
+			 struct secret **newest)
+{
+	*out = *rec;
+	out->nversions = 0;
+	for (unsigned i = 0; i < rec->nversions; i++) {
+		SECRET_CLEANUP struct secret *value = NULL;
+		const struct version *v = &rec->versions[i];
+		char text[SCOPE_STR];
+		int r = value_get(e->s.backend, e->place->ring, v, rec->name, &value);
+
+		if (!r) {
+			out->versions[out->nversions++] = *v;
+			if (i == 0) {
+				*newest = value;
+				value = NULL;
+			}
+			continue;
+		}
+		if (r != ERR_AUTH && r != ERR_INCOMPLETE && r != ERR_GENERATION)
+			return errmsg_fail(&(struct errmsg){.doing = "read secret",
+							    .name = rec->name,
+							    .scope = &e->place->scope},
+					   r);
+		e->left_out++;
+		ui_warn("%s %llu of secret %s (%s) does not open, and is left out: %s",
+			i ? "version" : "the newest version", (unsigned long long)v->set_epoch,
+			rec->name, scope_str(&e->place->scope, text), err_str(r));
+		if (i == 0)
+			return 0;
+	}
+	return 0;
+}
+
+static int put_version(struct export *e, const struct record *rec, const struct version *v,
+		       struct secret *value)
+{
+	struct archive_item item = {.what = ARCHIVE_VERSION, .version = *v, .value = value};
+
+	return put(e, &item, rec->name);
+}
+
+static int put_older(struct export *e, const struct record *rec, const struct version *v)
 {
 	SECRET_CLEANUP struct secret *value = NULL;
-	struct archive_item item = {.what = ARCHIVE_VERSION, .version = *v};
 	int r = value_get(e->s.backend, e->place->ring, v, rec->name, &value);
 
 	if (r)
@@ -53,18 +100,24 @@ static int put_version(struct export *e, const struct record *rec, const struct 
 						    .name = rec->name,
 						    .scope = &e->place->scope},
 				   r);
-	item.value = value;
-	return put(e, &item, rec->name);
+	return put_version(e, rec, v, value);
 }
 
 static int put_record(void *arg, const struct record *rec)
 {
 	struct export *e = arg;
-	struct archive_item item = {.what = ARCHIVE_SECRET, .secret = *rec};
-	int status = put(e, &item, rec->name);
+	struct archive_item item = {.what = ARCHIVE_SECRET};
+	SECRET_CLEANUP struct secret *newest = NULL;
+	int status = find_readable(e, rec, &item.secret, &newest);
 
-	for (unsigned i = 0; !status && i < rec->nversions; i++)
-		status = put_version(e, rec, &rec->versions[i]);
+	rec = &item.secret;
+	if (status || !rec->nversions)
+		return status;
+	status = put(e, &item, rec->name);
+	if (!status)
+		status = put_version(e, rec, &rec->versions[0], newest);
+	for (unsigned i = 1; !status && i < rec->nversions; i++)
+		status = put_older(e, rec, &rec->versions[i]);
 	e->secrets++;
 	if (e->secrets % 64 == 0)
 		ui_progress("export", e->scope_at, scopes_count(&e->s));
@@ -146,43 +199,67 @@ static int write_all(struct export *e, int fd)
 	return r ? errmsg_fail(&w, r) : 0;
 }
 
-/* A file without a name, which is gone with this process, gets its name. */
-static int give_name(int fd, const char *path, bool replace)
+/* A file without a name, which is gone with this process, gets one.  A library error. */
+static int link_unnamed(int fd, int dir, const char *name)
 {
-	char self[32], temp[PATH_MAX];
-	int r;
+	struct stat file, there;
+	char self[32];
+	int error;
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (!replace)
-		return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-	if (snprintf(temp, sizeof(temp), "%s.%08x", path, randombytes_random()) >=
-	    (int)sizeof(temp)) {
+	if (linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	error = errno;
+	/* Done, and reported as failed? */
+	if (fstat(fd, &file) == 0 && fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    file.st_dev == there.st_dev && file.st_ino == there.st_ino)
+		return 0;
+	errno = error;
+	return error == EEXIST ? ERR_EXIST : ERR_IO;
+}
+
+static int give_name(int fd, int dir, const char *name, bool replace)
+{
+	char temp[NAME_MAX + 1];
+	int r;
+
+	if (!replace) {
+		r = link_unnamed(fd, dir, name);
+	} else if (snprintf(temp, sizeof(temp), ".%s.%08x", name, randombytes_random()) >=
+		   (int)sizeof(temp)) {
 		errno = ENAMETOOLONG;
-		return -1;
+		r = ERR_IO;
+	} else {
+		r = link_unnamed(fd, dir, temp);
+		if (!r)
+			r = io_rename_temp(dir, temp, name, false);
 	}
-	r = linkat(AT_FDCWD, self, AT_FDCWD, temp, AT_SYMLINK_FOLLOW);
-	return r ? r : rename(temp, path);
+	if (!r && fsync(dir) != 0 && errno != EINVAL)
+		r = ERR_UNKNOWN;
+	return r;
 }
 
 static int write_file(struct call *c, struct export *e, const char *path)
 {
-	bool replace = call_has(c, FLAG_REPLACE);
 	struct errmsg w = {.doing = "write", .path = path};
-	const char *slash = strrchr(path, '/');
-	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd, status;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	FD_CLEANUP int dir = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	FD_CLEANUP int fd = -1;
+	int r, status;
 
-	if (!dir)
+	if (!parent)
 		return errmsg_fail(&w, ERR_NOMEM);
-	fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	free(dir);
+	free(parent);
+	if (dir >= 0)
+		fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return errmsg_fail(&w, ERR_IO);
 	status = write_all(e, fd);
-	if (!status && give_name(fd, path, replace))
-		status = errmsg_fail(&w, errno == EEXIST ? ERR_EXIST : ERR_IO);
-	close(fd);
-	return status;
+	if (status)
+		return status;
+	r = give_name(fd, dir, name, call_has(c, FLAG_REPLACE));
+	return r ? errmsg_fail(&w, r) : 0;
 }
 
 int export_run(struct call *c)
@@ -215,6 +292,11 @@ int export_run(struct call *c)
 	if (!status)
 		fprintf(standard ? stderr : stdout, "exported %zu secrets of %zu scopes to %s\n",
 			e.secrets, e.scopes, standard ? "standard output" : path);
+	if (!status && e.left_out) {
+		ui_error("%zu versions do not open, and are not in it: they are named above",
+			 e.left_out);
+		status = STATUS_FAILED;
+	}
 	archive_close(e.archive);
 	secret_free(e.phrase);
 	ctx_close(&e.s);

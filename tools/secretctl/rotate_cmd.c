@@ -22,6 +22,7 @@ struct rotate {
 	uint32_t gen;  /* of now */
 	bool rotating; /* gen + 1 is known */
 	size_t lacking;
+	size_t broken; /* versions that do not open */
 };
 
 static int read_state(struct rotate *ro)
@@ -187,12 +188,28 @@ static void show_progress(void *arg, size_t done, size_t total)
 	ui_progress("sealing anew", done, total > done ? total : done);
 }
 
+static void say_broken(void *arg, const char *name, const struct version *v, unsigned i, int error)
+{
+	struct rotate *ro = arg;
+	bool force = call_has(ro->s->call, FLAG_FORCE);
+
+	ro->broken++;
+	ui_warn("version %llu of secret %s does not open: %s%s", (unsigned long long)v->set_epoch,
+		name, err_str(error),
+		i == 0	? ": set it anew with secretctl update secret"
+		: force ? ": dropped"
+			: "");
+}
+
 static int step(struct rotate *ro,
 		int (*fn)(struct backend *b, struct keyring *k, const struct apply_options *opt,
 			  struct apply_result *result))
 {
 	const struct apply_options options = {.floor = &ro->place->floor,
-					      .progress = show_progress};
+					      .progress = show_progress,
+					      .broken = say_broken,
+					      .broken_arg = ro,
+					      .drop_broken = call_has(ro->s->call, FLAG_FORCE)};
 	struct apply_result result;
 	int r = fn(ro->s->backend, ro->place->ring, &options, &result);
 
@@ -201,7 +218,11 @@ static int step(struct rotate *ro,
 		r = ctx_accept(ro->s, ro->place, &result.floor);
 	if (r) {
 		errmsg_fail(&(struct errmsg){.doing = "rotate", .scope = &ro->place->scope}, r);
-		ui_hint("what is done stays; the same command goes on from there");
+		if (ro->broken)
+			ui_hint("nothing that can be read is lost; --force drops the older ones named "
+				"above, and finishes");
+		else
+			ui_hint("what is done stays; the same command goes on from there");
 		return STATUS_FAILED;
 	}
 	return read_state(ro);
