@@ -40,6 +40,7 @@
 #define SHM_KEPT 4096u
 #define SHM_DIRS 65536u
 #define SHM_NODE_KEY 16
+#define SHM_PAGED 4
 #define SHM_DROPS 131072u
 
 struct shm_request {	      /* that waits to be answered */
@@ -59,7 +60,8 @@ struct shm_version { /* in use while a handle leads to it */
 	uint32_t gen, len;
 	uint8_t id[HASH_SIZE];
 	uint8_t level;
-	bool cached; /* the kernel may hold pages of it */
+	bool barred;		   /* from inodes that are not its own */
+	uint64_t paged[SHM_PAGED]; /* inodes in whose pages the kernel may hold it; 0 = free */
 	char name[NAME_SIZE];
 };
 

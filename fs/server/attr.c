@@ -88,6 +88,8 @@ bool attr_find(const struct server *s, fuse_ino_t ino, struct attr_node *out)
 	out->held = e && (e->kind == VIEW_DIR || view_node(s->view, e) == ino)
 			    ? NULL
 			    : open_file_version(s->files, ino);
+	if (e && out->held && out->held->node == view_node(s->view, e))
+		out->held = NULL; /* by way of a bind mount of it as it was */
 	return e || (out->held && out->held->level < SCOPE_LEVELS);
 }
 

@@ -437,14 +437,27 @@ static int restore_handle(struct files *f, struct shm_handle *h)
 	return e;
 }
 
+/* No pages of it any more: those there are, are to be dropped. */
+static unsigned take_paged(struct files *f, struct shm_version *v, uint64_t nodes[static SHM_PAGED])
+{
+	unsigned n = 0;
+
+	for (; n < SHM_PAGED && v->paged[n]; n++) {
+		nodes[n] = v->paged[n];
+		inval_remember(f->shared, nodes[n]);
+	}
+	memset(v->paged, 0, sizeof(v->paged));
+	return n;
+}
+
 /* Of a row that nothing leads to: it may have been released just before the end. */
 static void clear_version(struct files *f, uint32_t row)
 {
 	struct shm_version *v = &f->shared->versions[row];
 
-	if (v->cached)
-		inval_remember(f->shared, v->node);
-	v->cached = false;
+	uint64_t nodes[SHM_PAGED];
+
+	take_paged(f, v, nodes);
 	give_row(&f->free_versions, row);
 }
 
@@ -580,11 +593,33 @@ static struct open_file *find_node(const struct files *f, uint64_t node)
 	return file;
 }
 
+static struct shm_version *row_of_file(const struct files *f, const struct open_file *file)
+{
+	return &f->shared->versions[file->version];
+}
+
+static bool is_paged(const struct shm_version *v, uint64_t ino)
+{
+	for (unsigned i = 0; i < SHM_PAGED; i++)
+		if (v->paged[i] == ino)
+			return true;
+	return false;
+}
+
+/* All versions of a name are in one chain, and so is a bound inode's. */
+static struct shm_version *paged_in(const struct files *f, uint64_t ino)
+{
+	for (struct open_file *file = f->buckets[ino & (BUCKETS - 1)]; file; file = file->chain)
+		if (same_name(file->node, ino) && is_paged(row_of_file(f, file), ino))
+			return row_of_file(f, file);
+	return NULL;
+}
+
 const struct shm_version *open_file_version(const struct files *f, uint64_t node)
 {
 	const struct open_file *file = find_node(f, node);
 
-	return file ? &f->shared->versions[file->version] : NULL;
+	return file ? row_of_file(f, file) : paged_in(f, node);
 }
 
 bool open_file_holds(const struct files *f, uint64_t node, uid_t uid)
@@ -594,36 +629,56 @@ bool open_file_holds(const struct files *f, uint64_t node, uid_t uid)
 	return file && holder_of(file, uid);
 }
 
-bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle)
+bool open_file_mark_paged(struct files *f, uint64_t ino, uint64_t handle)
 {
 	const struct shm_handle *h = row_of(f, ino, handle);
+	struct shm_version *v, *first;
 
-	if (!h || h->node != ino || inval_behind(f->shared))
+	if (!h || inval_behind(f->shared))
 		return false;
-	f->shared->versions[h->version].cached = true;
-	return true;
+	v = &f->shared->versions[h->version];
+	first = paged_in(f, ino);
+	if (first)
+		return first == v;
+	if (v->node != ino && (v->barred || find_node(f, ino)))
+		return false;
+	for (unsigned i = 0; i < SHM_PAGED; i++)
+		if (!v->paged[i]) {
+			v->paged[i] = ino;
+			return true;
+		}
+	return false;
 }
 
-uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle)
+/* Opening drops an inode's pages; others of the name were opened before these will have been. */
+static void bar_others(struct files *f, uint64_t node)
+{
+	for (struct open_file *file = f->buckets[node & (BUCKETS - 1)]; file; file = file->chain)
+		if (same_name(file->node, node))
+			row_of_file(f, file)->barred = true;
+}
+
+unsigned open_file_release(struct files *f, uint64_t ino, uint64_t handle,
+			   uint64_t nodes[static SHM_PAGED])
 {
 	const struct shm_handle *h = row_of(f, ino, handle);
 	struct shm_version *version;
 	struct open_file **slot;
-	uint64_t node;
+	unsigned n;
 	uid_t uid;
 
 	if (!h)
 		return 0;
 	uid = h->uid;
-	node = h->node;
 	version = &f->shared->versions[h->version];
 	slot = slot_of_row(f, h);
 	account_refund(f->accounts, uid, ACCOUNT_HANDLES, 1, 1);
 	atomic_store(&f->shared->handles[handle].unique, 0);
 	give_row(&f->free_handles, (uint32_t)handle);
-	if (!*slot || !let_go(f, slot, uid) || !version->cached)
+	if (!*slot || !let_go(f, slot, uid))
 		return 0;
-	inval_remember(f->shared, node);
-	version->cached = false;
-	return node;
+	n = take_paged(f, version, nodes);
+	if (n)
+		bar_others(f, nodes[0]);
+	return n;
 }

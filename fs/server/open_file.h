@@ -66,16 +66,21 @@ WUR int open_file_fetch(struct files *f, uint64_t ino, uint64_t handle,
 			const struct value_cache_source *src, int *store_error);
 /* False when no such handle is open. */
 bool open_file_data(struct files *f, uint64_t ino, uint64_t handle, struct open_file_data *out);
-/* The version that has this very node id, if it is open; borrowed, until the next call. */
+/* The open version that has this very node id, or whose pages its inode has; borrowed, until the next
+ * call. */
 const struct shm_version *open_file_version(const struct files *f, uint64_t node);
 /* Does this uid have it open? */
 bool open_file_holds(const struct files *f, uint64_t node, uid_t uid);
-/* The kernel may now hold pages of this version.  False, and it may not, when ino is the node id of another
- * one: an inode's pages are to be of its own version. */
-bool open_file_mark_cached(struct files *f, uint64_t ino, uint64_t handle);
-/* The node id whose pages are to be dropped, when this was the last handle of a version that was marked:
- * it is remembered (inval_remember).  Else 0. */
-uint64_t open_file_release(struct files *f, uint64_t ino, uint64_t handle);
+/*
+ * The kernel may now hold pages of this version for the inode ino.  An inode's pages are to be of one
+ * version: its own, or, where that is not open, the one that was first to be read so by way of it, as by
+ * a bind mount of a single file.  False: not this one.
+ */
+bool open_file_mark_paged(struct files *f, uint64_t ino, uint64_t handle);
+/* nodes: whose pages are to be dropped, when this was the last handle of a version that was marked; they
+ * are remembered (inval_remember).  How many. */
+unsigned open_file_release(struct files *f, uint64_t ino, uint64_t handle,
+			   uint64_t nodes[static SHM_PAGED]);
 
 /* The uid it was opened for; fallback when no such handle is open. */
 uid_t open_file_owner(const struct files *f, uint64_t handle, uid_t fallback);

@@ -387,6 +387,7 @@ static int open_node(fuse_req_t req, fuse_ino_t ino, const struct attr_node *n,
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct server *s = server_of(req); /* first: req may be gone then */
+	uint64_t nodes[SHM_PAGED];
 	struct attr_node n;
 	bool known, own;
 	int err;
@@ -408,7 +409,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	/* The caller was interrupted, and will not close what it does not know of; or it knows already,
 	 * from a predecessor. */
 	if (fuse_reply_open(req, fi) == -ENOENT && !known)
-		open_file_release(s->files, ino, fi->fh);
+		(void)open_file_release(s->files, ino, fi->fh, nodes);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -429,10 +430,10 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	/*
 	 * mmap and sendfile read through the page cache, which belongs to the inode: its pages are to
-	 * be of its own version only.  Who opened a newer one by the old node id (a bind mount of a
-	 * single file) has to read(2), as such callers do when this fails.
+	 * be of one version only.  Who opened a newer one by the old node id (a bind mount of a single
+	 * file) while the older one is open has to read(2), as such callers do when this fails.
 	 */
-	if (!fi->lock_owner && !open_file_mark_cached(s->files, ino, fi->fh)) {
+	if (!fi->lock_owner && !open_file_mark_paged(s->files, ino, fi->fh)) {
 		fuse_reply_err(req, EIO);
 		return;
 	}
@@ -447,13 +448,16 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct server *s = server_of(req);
-	uint64_t node = open_file_release(s->files, ino, fi->fh);
 	struct inval_list pages = {0};
+	uint64_t nodes[SHM_PAGED];
+	unsigned n = open_file_release(s->files, ino, fi->fh, nodes);
 
-	if (node && pagecache_has(s->cached, node))
-		inval_keep(s->shared, node);
-	else if (node && inval_add_pages(&pages, node) == 0)
-		inval_send(s->notify, &pages);
+	for (unsigned i = 0; i < n; i++)
+		if (pagecache_has(s->cached, nodes[i]))
+			inval_keep(s->shared, nodes[i]);
+		else if (inval_add_pages(&pages, nodes[i]) < 0)
+			log_say(LOGGED_DEBUG, "out of memory"); /* a successor drops them */
+	inval_send(s->notify, &pages);
 	fuse_reply_err(req, 0);
 }
 

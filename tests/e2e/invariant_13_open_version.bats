@@ -122,3 +122,51 @@ print(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)[:].decode())' "$mnt/KEY"
 f = open(sys.argv[1], "rb")
 print(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)[:].decode())' "$mnt/KEY")"
 }
+
+# mapped FILE: its bytes by way of a private mapping, or how that ended.
+mapped() {
+	/usr/bin/python3 -c 'import mmap, sys
+f = open(sys.argv[1], "rb")
+print(mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)[:].decode())' "$1" 2>&1 || echo "ended with $?"
+}
+
+@test "a single file that is bound elsewhere is mapped as it is now, after each update" {
+	touch "$dir/bound"
+	mount --bind "$mnt/KEY" "$dir/bound"
+	same "the first value" "$(mapped "$dir/bound")"
+	for value in "a longer value than the first" short "as long as now"; do
+		put KEY "$value" --wait
+		same "$value" "$(mapped "$dir/bound")"
+		same "$value" "$(/usr/bin/python3 -c 'import os, sys
+f = open(sys.argv[1], "rb"); r, w = os.pipe(); os.sendfile(w, f.fileno(), 0, 100); print(os.read(r, 100).decode())' "$dir/bound")"
+		same "${#value}" "$(stat -c %s "$dir/bound")"
+	done
+}
+
+@test "mapped by way of a bind while the older one is mapped there: never mixed" {
+	touch "$dir/bound"
+	mount --bind "$mnt/KEY" "$dir/bound"
+	/usr/bin/python3 - "$dir/bound" <<-'PY'
+		import mmap, os, subprocess, sys
+		def map_of(f):
+		    return mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
+		old = open(sys.argv[1], "rb")
+		held = map_of(old)
+		assert held[:] == b"the first value"
+		subprocess.run(["secretctl", "update", "secret", "KEY", "--wait", "-"], input=b"THE OTHER VALUE", check=True, stdout=2)
+		new = open(sys.argv[1], "rb")
+		assert new.read() == b"THE OTHER VALUE"
+		r, w = os.pipe()
+		try:
+		    n = os.sendfile(w, new.fileno(), 0, 100)
+		    got = os.read(r, 100)
+		    assert got == b"THE OTHER VALUE", got
+		except OSError as e:
+		    assert e.errno == 5, e
+		assert held[:] == b"the first value", held[:]
+		assert os.pread(old.fileno(), 100, 0) == b"the first value"
+		held.close(); old.close(); new.close()
+		new = open(sys.argv[1], "rb")
+		assert map_of(new)[:] == b"THE OTHER VALUE"
+	PY
+}
