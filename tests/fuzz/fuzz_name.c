@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Names, as they come from command lines, records, archives and lookups. */
+#include <strings.h>
+
 #include "fuzz.h"
 #include "name.h"
 

@@ -36,7 +36,8 @@ static struct blob seal(unsigned kind, const uint8_t *plain, size_t len)
 	return b;
 }
 
-static void inside(unsigned kind, const uint8_t *plain, size_t len)
+/* Did it open? */
+static bool inside(unsigned kind, const uint8_t *plain, size_t len)
 {
 	BLOB_CLEANUP struct blob sealed = seal(kind, plain, len), body = {0};
 	uint8_t id[HASH_SIZE];
@@ -47,10 +48,11 @@ static void inside(unsigned kind, const uint8_t *plain, size_t len)
 	require(r || (gen == 1 && len == object_padded(4 + body.len)));
 	require(r || !body.len || memcmp(plain + 4, body.data, body.len) == 0);
 	if (kind != OBJECT_REF)
-		return;
+		return r == 0;
 	backend_ref_key(ring->scope_id, key);
 	memory_set(f->b, key, sealed.data, sealed.len);
 	require((ref_get(f->b, ring, 0, id, NULL) == 0) == (r == 0 && body.len == HASH_SIZE));
+	return r == 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -65,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kind = data[0] / 2 % 5;
 	sealed = (struct blob){(uint8_t *)(uintptr_t)data + 1, size - 1};
 	if (data[0] & 1)
-		inside(kind, sealed.data, sealed.len);
+		(void)inside(kind, sealed.data, sealed.len);
 	else
 		require(object_open(ring, (enum object_kind)kind, &sealed, &body, &gen) != 0);
 	return 0;
@@ -78,6 +80,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	f = fuzz_store(false);
 	ring = fixture_ring(f, "alpha", "development");
+	for (unsigned kind = 0; kind < 5; kind++)
+		require(inside(kind, plain + 1, 256)); /* the tags are right */
 	fuzz_specimen(plain, sizeof(plain));
 	plain[0] = 1 + 2 * OBJECT_PAGE;
 	plain[1] = 252;
