@@ -78,7 +78,17 @@ struct shm_dir {       /* dir_record.h */
 	uint32_t gone; /* that many of this name */
 };
 
+/* Slot and status are on pages of their own by padding and not by _Alignas: mmap aligns to the pages that
+ * this machine has, and the type asks for no more. */
 struct shm {
+	union {
+		uint8_t slot[SHM_SLOT_SIZE];
+		uint8_t slot_pages[SHM_PAGE];
+	};
+	union {
+		struct stats status;
+		uint8_t status_pages[SHM_PAGE];
+	};
 	uint32_t version;
 	/* Of the mount, and drawn for it: a node id follows from nothing that anybody else knows, who
 	 * could find names that meet in one. */
@@ -97,8 +107,6 @@ struct shm {
 	uint8_t served[HASH_SIZE]; /* what the kernel has been told of (server_digest) */
 	uint8_t told[SCOPE_LEVELS][HASH_SIZE]; /* commits of which watchers have heard everything */
 	char refused[256]; /* why the last server could not start; said already */
-	_Alignas(SHM_PAGE) uint8_t slot[SHM_SLOT_SIZE];
-	_Alignas(SHM_PAGE) struct stats status;
 	struct shm_request requests[SHM_REQUESTS];
 	uint32_t handles_high, versions_high; /* rows behind were never used */
 	struct shm_handle handles[SHM_HANDLES];
@@ -109,6 +117,11 @@ struct shm {
 	_Atomic uint32_t dropping; /* how many */
 	_Atomic uint64_t drops[SHM_DROPS];
 };
+
+_Static_assert(offsetof(struct shm, slot) % SHM_PAGE == 0 &&
+		       offsetof(struct shm, status) % SHM_PAGE == 0 &&
+		       offsetof(struct shm, version) % SHM_PAGE == 0,
+	       "pages of their own");
 
 /* ERR_IO. */
 WUR int shm_new(int *fd);

@@ -107,5 +107,6 @@ void fuzz_check_said(void)
 
 	require(n < 4096);
 	for (size_t i = 0; i < n; i++)
-		require(text[i] == '\n' || (text[i] >= 0x20 && text[i] < 0x7f));
+		require(text[i] == '\n' || ((uint8_t)text[i] >= 0x20 && text[i] != 0x7f &&
+					    !(text[i] == '\xc2' && (uint8_t)text[i + 1] < 0xa0)));
 }

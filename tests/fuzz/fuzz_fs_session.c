@@ -314,7 +314,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	close(helper[1]); /* nobody hears */
 	options = (struct session_options){.channel = pair[0],
 
-					   .no_linger = true,
 					   .no_resend = true,
 					   .ready = nothing,
 					   .heard = go_on};
