@@ -212,7 +212,7 @@ $(B)/secretctl: $(tools_obj) $(lib_store) $(B)/list-tools
 # (test_view.c, test_view_names.c for fs/view.c), or test_fs_*, test_tools_*,
 # gets that room too, without its main(). So do those of the invariants that
 # are about what a mount shows.
-of_mount := test_invariant_05_% test_invariant_06_% test_invariant_13_%
+of_mount := test_invariant_05_% test_invariant_06_% test_invariant_13_% test_invariant_19_%
 names = $(foreach s,$(basename $(notdir $(1))),test_$(s) test_$(s)_%)
 room_libs = $(if $(filter $(call names,$(fs_src)) test_fs_% $(of_mount),$(1)),$(B)/libfs.a) \
 	$(if $(filter $(call names,$(tools_src)) test_tools_%,$(1)),$(B)/libtools.a)

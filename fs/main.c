@@ -45,6 +45,7 @@ struct start {
 	bool policy_default, allow_other;
 	struct mount_policy *rules;
 	struct service_manager manager;
+	struct mount_id mount; /* that the service manager has kept */
 };
 
 static bool refuse_memory(void)
@@ -169,13 +170,24 @@ static bool load_rules(struct start *st, struct handover *h)
 	       refuse_memory();
 }
 
+/* Links stay: where they lead may change, and is to be followed then. */
+static char *make_absolute(const char *path)
+{
+	char *cwd = *path == '/' ? NULL : getcwd(NULL, 0), *out = NULL;
+
+	if (asprintf(&out, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path) < 0)
+		out = NULL;
+	free(cwd);
+	return out;
+}
+
 static bool find_bundle(struct start *st)
 {
 	const struct policy_mount *m = mount_policy_mount(st->rules);
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
 	if (st->o.bundle)
-		st->bundle = realpath(st->o.bundle, NULL) ?: strdup(st->o.bundle);
+		st->bundle = make_absolute(st->o.bundle);
 	else if (m->bundle && *m->bundle)
 		st->bundle = strdup(m->bundle);
 	else if (credentials && asprintf(&st->bundle, "%s/bundle", credentials) < 0)
@@ -278,7 +290,7 @@ static bool prepare(const struct start *st, struct handover *h, const struct mou
 	if (handover_save_config(&new, &h->fd[HANDOVER_CONFIG]) == 0 &&
 	    handover_map_config(h->fd[HANDOVER_CONFIG], c) == 0 &&
 	    (h->fd[HANDOVER_SHARED] >= 0 || shm_new(&h->fd[HANDOVER_SHARED]) == 0) &&
-	    handover_new_control(&h->fd[HANDOVER_CONTROL]) == 0 &&
+	    handover_new_control(&st->mount, &h->fd[HANDOVER_CONTROL]) == 0 &&
 	    make_channel(h, HANDOVER_SUPERVISOR, HANDOVER_SERVER) &&
 	    make_channel(h, HANDOVER_EVENTS_OUT, HANDOVER_EVENTS_IN))
 		return true;
@@ -302,7 +314,7 @@ static int keep(struct start *st)
 	for (int i = 0; i < HANDOVER_FDS; i++)
 		h.fd[i] = -1;
 	supervisor_block_signals();
-	adopted = service_manager_adopt(&st->manager, st->mountpoint, &h);
+	adopted = service_manager_adopt(&st->manager, st->mountpoint, &h, &st->mount);
 	if ((!adopted && !mountpoint_check(&m)) || !load_rules(st, &h) || !find_bundle(st) ||
 	    !prepare(st, &h, &c))
 		return EXIT_FAILURE;

@@ -150,9 +150,9 @@ int handover_map_config(int fd, const struct mount_config **out)
 	return 0;
 }
 
-int handover_new_control(int *fd)
+int handover_new_control(const struct mount_id *mount, int *fd)
 {
-	const struct control c = {.version = HANDOVER_VERSION};
+	const struct control c = {.version = HANDOVER_VERSION, .mount = *mount};
 	int r = new_memory("secretfs control", sizeof(c), fd);
 
 	if (r == 0 && pwrite(*fd, &c, sizeof(c), 0) != (ssize_t)sizeof(c))
@@ -264,7 +264,8 @@ bool message_receive(int channel, struct message *m, int *fd)
 
 	*fd = c ? take_descriptor(c) : -1;
 	if (n == (ssize_t)sizeof(*m)) {
-		m->text[sizeof(m->text) - 1] = '\0';
+		m->scope.project[sizeof(m->scope.project) - 1] = '\0';
+		m->scope.domain[sizeof(m->scope.domain) - 1] = '\0';
 		return true;
 	}
 	if (*fd >= 0)

@@ -19,6 +19,8 @@
 #include <sys/types.h>
 
 #include "err.h"
+#include "mount_id.h"
+#include "scope.h"
 
 #define HANDOVER_VERSION 6 /* of struct mount_config, struct control, struct shm and messages */
 
@@ -63,8 +65,10 @@ struct control {
 	_Atomic bool stopping; /* deliberately: nothing is started again */
 	_Atomic bool ready;    /* has answered once */
 	_Atomic uint64_t store_dev,
-		store_ino;	   /* of the directory that the newest server was given */
-	_Atomic uint64_t mount_id; /* mountpoint_mounted.id */
+		store_ino;	/* of the directory that the newest server was given */
+	struct mount_id mount;	/* that people see; zeroed: not known */
+	_Atomic bool unmounted; /* it was taken away from us; others of its file system go on */
+	_Atomic bool mute;	/* said that watchers hear nothing any more */
 	_Atomic uint32_t server_restarts, supervisor_restarts, helper_restarts, upgrades;
 	_Atomic int64_t died[16]; /* when the last servers did: ms of CLOCK_MONOTONIC */
 	int64_t since;		  /* s since 1970: mounted */
@@ -87,7 +91,7 @@ int handover_keep(int fd);
 WUR int handover_save_config(const struct mount_config *c, int *fd);
 WUR int handover_map_config(int fd, const struct mount_config **out);
 WUR int handover_map_control(int fd, struct control **out);
-WUR int handover_new_control(int *fd);
+WUR int handover_new_control(const struct mount_id *mount, int *fd);
 
 /* Become role: hand over those of h whose bit is set in which, and nothing else.  exe: an open
  * program.  Returns only when that fails. */
@@ -112,7 +116,7 @@ pid_t handover_holder(int fd, int which);	     /* 0: nobody */
 
 enum message_type {
 	MESSAGE_LOADED = 1, /* server: everything that can be refused is checked */
-	MESSAGE_SERVING,    /* server: the kernel gets its answers from me; text: a status line */
+	MESSAGE_SERVING,    /* server: the kernel gets its answers from me; what of: below */
 	MESSAGE_POLICY, /* server: send me the policy; supervisor's child: here it is, a descriptor */
 	MESSAGE_FUSE,	/* supervisor: the mount's descriptor */
 	MESSAGE_STOP,	/* supervisor: finish what you are at, and end */
@@ -122,7 +126,9 @@ enum message_type {
 struct message {
 	uint32_t type;
 	int32_t pid; /* of the server that sends it, or that it is for */
-	char text[240];
+	/* No text of a server's making: what it says is numbers, and names that are checked. */
+	uint32_t secrets;
+	struct scope scope;
 };
 
 /* fd -1: none.  False when it cannot be sent now. */

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 #include "fsnotify.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "clock.h"
+#include "handover.h"
 #include "log.h"
 #include "name.h"
 
 #define GIVE_UP_MS 3000
 #define FULL_MS 5 /* until there may be room in the channel */
 #define TOKEN_SIZE 16
-#define STAGING_SIZE (EVENT_TOKEN_STR + 2)
 _Static_assert(EVENT_TOKEN_STR == 2 * TOKEN_SIZE + 1, "a token in hex");
 
 struct event {
@@ -43,14 +37,10 @@ struct fsnotify {
 	bool mute; /* said that nobody makes events */
 };
 
-/* Names that begin so are never a secret's (store/name.h). */
-static void name_with(char out[static STAGING_SIZE], const char *token, const char *what)
+static void name_with(char out[static EVENT_STAGING_SIZE], const char *token, const char *what)
 {
-	snprintf(out, STAGING_SIZE, ".%s%s", token, what);
+	snprintf(out, EVENT_STAGING_SIZE, ".%s%s", token, what);
 }
-#define STAGING "" /* the file that is renamed */
-#define BEGIN "b"  /* looked up at the root: it is me */
-#define FINISH "f" /* and at the end, whatever came of it */
 
 /* ---- lists ---- */
 
@@ -266,10 +256,10 @@ static bool is_staging(const struct fsnotify *ev, const struct view *v, uint64_t
 		       const char *name)
 {
 	const char *slash = strrchr(ev->first->path, '/');
-	char expected[STAGING_SIZE], dir[NAME_SIZE];
+	char expected[EVENT_STAGING_SIZE], dir[NAME_SIZE];
 	size_t len = slash ? (size_t)(slash - ev->first->path) : 0;
 
-	name_with(expected, ev->token, STAGING);
+	name_with(expected, ev->token, EVENT_STAGING);
 	return strcmp(name, expected) == 0 && path_of(ev, v, parent, dir) && strlen(dir) == len &&
 	       memcmp(dir, ev->first->path, len) == 0;
 }
@@ -288,10 +278,10 @@ static enum event_lookup old_of(const struct event *e, struct event_old *old)
 /* True when that was all the name was for. */
 static bool announced(struct fsnotify *ev, const struct view *v, pid_t pid, const char *name)
 {
-	char begin[STAGING_SIZE], finish[STAGING_SIZE];
+	char begin[EVENT_STAGING_SIZE], finish[EVENT_STAGING_SIZE];
 
-	name_with(begin, ev->token, BEGIN);
-	name_with(finish, ev->token, FINISH);
+	name_with(begin, ev->token, EVENT_BEGIN);
+	name_with(finish, ev->token, EVENT_FINISH);
 	if (strcmp(name, begin) == 0) {
 		ev->pid = pid;
 	} else if (strcmp(name, finish) == 0) {
@@ -366,83 +356,4 @@ const struct view_entry *fsnotify_mkdir(struct fsnotify *ev, const struct view *
 	if (dir)
 		ev->done = true;
 	return dir;
-}
-
-/* ---- the helper ---- */
-
-static int open_below(int root, const char *path)
-{
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-	};
-
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
-static void look_up(int root, const char *token, const char *what)
-{
-	char name[STAGING_SIZE];
-	struct stat st;
-
-	name_with(name, token, what);
-	(void)!fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW);
-}
-
-static int operate(int dir, const char *name, const struct event_order *o)
-{
-	char staging[STAGING_SIZE];
-
-	name_with(staging, o->token, STAGING);
-	switch ((enum event_kind)o->kind) {
-	case EVENT_PUT:
-		return renameat(dir, staging, dir, name);
-	case EVENT_UNLINK:
-		return unlinkat(dir, name, 0);
-	case EVENT_MKDIR:
-		return mkdirat(dir, name, 0555);
-	case EVENT_RMDIR:
-		return unlinkat(dir, name, AT_REMOVEDIR);
-	}
-	errno = EINVAL;
-	return -1;
-}
-
-static void make_event(int root, const struct event_order *o)
-{
-	const char *slash = strrchr(o->path, '/'), *name = slash ? slash + 1 : o->path;
-	char path[NAME_SIZE] = ".";
-	int dir;
-
-	if (slash) {
-		memcpy(path, o->path, (size_t)(slash - o->path));
-		path[slash - o->path] = '\0';
-	}
-	look_up(root, o->token, BEGIN);
-	dir = open_below(root, path);
-	/* What is gone meanwhile needs no event. */
-	if (dir < 0 || operate(dir, name, o) != 0)
-		log_say(LOGGED_DEBUG, "no event for a name: %s", strerror(errno));
-	if (dir >= 0)
-		close(dir);
-	look_up(root, o->token, FINISH);
-}
-
-void fsnotify_do(int root, const char *mountpoint, const void *message, size_t len)
-{
-	struct event_order o;
-	int own = -1;
-
-	if (len != sizeof(o))
-		return;
-	memcpy(&o, message, sizeof(o));
-	o.token[sizeof(o.token) - 1] = '\0';
-	o.path[sizeof(o.path) - 1] = '\0';
-	/* Not kept open: it would be in use, and could not be unmounted. */
-	if (root < 0)
-		root = own = open(mountpoint, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (root >= 0)
-		make_event(root, &o);
-	if (own >= 0)
-		close(own);
 }

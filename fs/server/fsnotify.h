@@ -27,7 +27,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "helper.h"
+#include "helper_message.h"
 #include "name.h"
 #include "inval.h"
 #include "view.h"
@@ -81,21 +81,5 @@ bool fsnotify_remove(struct fsnotify *ev, const struct view *v, pid_t pid, uint6
 /* The directory, or NULL. */
 const struct view_entry *fsnotify_mkdir(struct fsnotify *ev, const struct view *v, pid_t pid,
 					uint64_t parent, const char *name);
-
-/* HELPER_EVENT, of the server to the helper. */
-enum event_kind { EVENT_PUT, EVENT_UNLINK, EVENT_MKDIR, EVENT_RMDIR };
-#define EVENT_TOKEN_STR 33
-struct event_order {
-	struct helper_message head;
-	uint32_t kind;
-	/* The names that only the helper knows: "." token, which it renames to the path's last
-	 * component, and at the root of the mount "." token "b" before and "." token "f" after. */
-	char token[EVENT_TOKEN_STR];
-	char path[NAME_SIZE];
-};
-
-/* Of the helper: do what a message (HELPER_EVENT) says.  root: the private mount; -1: by way of
- * mountpoint. */
-void fsnotify_do(int root, const char *mountpoint, const void *message, size_t len);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "handover.h"
 
 #define PREFIX "user.secretfs.hook."
 
@@ -87,12 +90,41 @@ bool hook_xattr(const char *name, char *out, size_t size)
 	return false;
 }
 
+static struct message flood;
+static int flooded = -1;
+
+static void *flood_on(void *arg)
+{
+	for (;;)
+		if (send(flooded, &flood, sizeof(flood), MSG_NOSIGNAL) < 0 && errno == EPIPE)
+			return arg;
+}
+
+void hook_say(struct message *m, int channel)
+{
+	const char *text = getenv("SECRETFS_TEST_SAY");
+	pthread_t thread;
+
+	if (text)
+		snprintf(m->scope.project, sizeof(m->scope.project), "%s", text);
+	if (!getenv("SECRETFS_TEST_FLOOD"))
+		return;
+	flood = *m;
+	flooded = channel;
+	(void)pthread_create(&thread, NULL, flood_on, NULL);
+}
+
 bool hook_no_slot(void)
 {
 	return getenv("SECRETFS_TEST_NO_SLOT") != NULL;
 }
 
 #else
+
+void hook_say(struct message *m, int channel)
+{
+	(void)m, (void)channel;
+}
 
 bool hook_xattr(const char *name, char *out, size_t size)
 {

@@ -16,4 +16,10 @@ bool hook_xattr(const char *name, char *out, size_t size);
 /* Forget the request that a predecessor left in the slot?  When SECRETFS_TEST_NO_SLOT is set. */
 bool hook_no_slot(void);
 
+struct message;
+
+/* Say what a burglar would to the supervisor: with SECRETFS_TEST_SAY it takes the place of the
+ * project's name, with SECRETFS_TEST_FLOOD the message is sent without end. */
+void hook_say(struct message *m, int channel);
+
 #endif

@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "helper.h"
+#include "handover.h"
+#include "helper_message.h"
 #include "log.h"
 #include "name.h"
 #include "shm.h"

@@ -16,6 +16,7 @@
 #include "access.h"
 #include "floor.h"
 #include "decision.h"
+#include "hook.h"
 #include "log.h"
 #include "paths.h"
 #include "sandbox.h"
@@ -262,11 +263,15 @@ static bool make_tables(struct serve *st)
 
 /* ---- the supervisor ---- */
 
-static bool tell(const struct serve *st, enum message_type type, const char *text)
+static bool tell(const struct serve *st, enum message_type type)
 {
 	struct message m = {.type = type, .pid = getpid()};
 
-	snprintf(m.text, sizeof(m.text), "%s", text);
+	if (type == MESSAGE_SERVING) {
+		m.secrets = view_secrets(st->server.view);
+		m.scope = st->server.bundle->scope;
+		hook_say(&m, st->h->fd[HANDOVER_SERVER]);
+	}
 	return message_send(st->h->fd[HANDOVER_SERVER], &m, -1);
 }
 
@@ -324,24 +329,21 @@ static void leave_terminal(struct serve *st)
 static void ready(void *arg)
 {
 	struct serve *st = arg;
-	char scope[SCOPE_STR], status[240];
 
 	stats_serves(st->server.bundle);
 	stats_store(NULL);
 	if (!st->policy_news.error)
 		stats_policy(NULL, 0);
 	stats_view(st->server.view, true);
-	snprintf(status, sizeof(status), "%u secrets, %s", view_secrets(st->server.view),
-		 scope_str(&st->server.bundle->scope, scope));
 	leave_terminal(st);
 	server_succeed(&st->server);
 	forget_refusal(st);
-	tell(st, MESSAGE_SERVING, status);
+	tell(st, MESSAGE_SERVING);
 }
 
 static void renew(void *arg)
 {
-	tell(arg, MESSAGE_RENEW, "");
+	tell(arg, MESSAGE_RENEW);
 }
 
 static bool start_threads(struct serve *st)
@@ -454,6 +456,7 @@ static bool prepare(struct serve *st)
 {
 	int r;
 
+	/* First of all: what is refused is noted there. */
 	if (stats_attach(st->h->fd[HANDOVER_SHARED]) < 0)
 		return false;
 	if (shm_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) < 0)
@@ -483,14 +486,14 @@ int server_main(struct handover *h)
 	if (handover_map_config(h->fd[HANDOVER_CONFIG], &st.c) < 0)
 		return SERVER_MAIN_REFUSED;
 	/* cppcheck-suppress leakReturnValNotUsed ; it returns no memory */
-	if (prepare(&st) &&		     /* 1. what needs privileges */
-	    load_rules(&st) &&		     /* 2. the policy, as the helper has read it */
-	    open_bundle(&st) &&		     /* 3. keys, from the supervisor's descriptor */
-	    confine(&st) &&		     /* 4. user, capabilities, files, system calls */
-	    check_memlock() &&		     /* 5. values will be locked */
-	    open_store(&st) &&		     /* 6. what others may write, from here on */
-	    load_first_view(&st) &&	     /* 7. verified, fresh, whole; or the last that was */
-	    tell(&st, MESSAGE_LOADED, "") && /* 8. nothing is left that could be refused */
+	if (prepare(&st) &&		 /* 1. what needs privileges */
+	    load_rules(&st) &&		 /* 2. the policy, as the helper has read it */
+	    open_bundle(&st) &&		 /* 3. keys, from the supervisor's descriptor */
+	    confine(&st) &&		 /* 4. user, capabilities, files, system calls */
+	    check_memlock() &&		 /* 5. values will be locked */
+	    open_store(&st) &&		 /* 6. what others may write, from here on */
+	    load_first_view(&st) &&	 /* 7. verified, fresh, whole; or the last that was */
+	    tell(&st, MESSAGE_LOADED) && /* 8. nothing is left that could be refused */
 	    wait_for_mount(&st) && wait_for_predecessor(&st) &&
 	    make_tables(&st))		   /* 9. what a predecessor had open */
 		status = run_session(&st); /* 10. and what it left unanswered */

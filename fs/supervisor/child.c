@@ -28,6 +28,13 @@ static bool watch(struct child *c, pid_t pid)
 	return true;
 }
 
+static void forget(struct child *c)
+{
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	*c = (struct child){.pidfd = -1};
+}
+
 void child_start(struct child *c, const struct handover *h, unsigned which, int exe, enum role role,
 		 const char *mountpoint)
 {
@@ -39,9 +46,23 @@ void child_start(struct child *c, const struct handover *h, unsigned which, int 
 	}
 }
 
-bool child_adopt(struct child *c, pid_t pid)
+/* Its number may have been given to another process before it was opened, but that holds no lock. */
+bool child_adopt(struct child *c, int fd, int lock)
 {
-	return watch(c, pid);
+	pid_t pid = handover_holder(fd, lock);
+
+	if (!pid || !watch(c, pid))
+		return false;
+	if (handover_holder(fd, lock) == pid)
+		return true;
+	forget(c);
+	return false;
+}
+
+void child_signal(const struct child *c, int signal)
+{
+	if (c->pid > 0 && !c->ended)
+		syscall(SYS_pidfd_send_signal, c->pidfd, signal, NULL, 0);
 }
 
 static bool has_ended(const struct child *c, int ms)
@@ -66,13 +87,6 @@ void child_look(struct child *c)
 		c->status = status;
 }
 
-static void forget(struct child *c)
-{
-	if (c->pidfd >= 0)
-		close(c->pidfd);
-	*c = (struct child){.pidfd = -1};
-}
-
 bool child_take_end(struct child *c, int *status)
 {
 	if (c->pid <= 0 || !c->ended)
@@ -91,7 +105,7 @@ void child_wait(struct child *c, int ms)
 void child_kill(struct child *c)
 {
 	if (c->pid > 0 && !c->ended) {
-		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+		child_signal(c, SIGKILL);
 		child_wait(c, KILL_MS);
 	}
 	forget(c);

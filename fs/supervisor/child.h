@@ -18,8 +18,11 @@ struct child { /* {.pidfd = -1}: none */
 /* pid stays 0 when it fails. */
 void child_start(struct child *c, const struct handover *h, unsigned which, int exe, enum role role,
 		 const char *mountpoint);
-/* Watch a process that is not one's own child.  False when there is none. */
-bool child_adopt(struct child *c, pid_t pid);
+/* Watch a process that is not one's own child: the one that holds that lock (handover_holder).  False
+ * when there is none. */
+bool child_adopt(struct child *c, int fd, int lock);
+/* To that very process, or to none. */
+void child_signal(const struct child *c, int signal);
 /* Notice the end of one that waitpid does not tell of. */
 void child_look(struct child *c);
 /* True once, when it has ended; c is none then. */

@@ -2,6 +2,7 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,7 +14,7 @@
 
 #include "child.h"
 #include "clock.h"
-#include "fsnotify.h"
+#include "event_maker.h"
 #include "log.h"
 #include "inval.h"
 #include "policy_feed.h"
@@ -41,9 +42,7 @@ static void find_supervisor(struct child *supervisor, struct handover *h,
 			    const struct mount_config *c, bool patient)
 {
 	for (int ms = 0; ms < SUPERVISOR_MS; ms += SOON_MS) {
-		pid_t pid = handover_holder(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_SUPERVISOR);
-
-		if (pid && child_adopt(supervisor, pid))
+		if (child_adopt(supervisor, h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_SUPERVISOR))
 			return;
 		if (!patient)
 			break;
@@ -71,7 +70,40 @@ static void supervisor_ended(struct child *supervisor, struct handover *h,
 struct errands {
 	const struct handover *h;
 	const struct mount_config *c;
+	struct control *control;
 };
+
+/*
+ * Where changes are made: the private mount, or, of a user, what is at the path if it is the mount that
+ * is meant.  Not kept open: it would be in use, and could not be unmounted.  -1: nowhere.
+ */
+static int open_root(const struct errands *er)
+{
+	int private = er->h->fd[HANDOVER_PRIVATE];
+	int fd = -1;
+
+	if (private >= 0)
+		return fcntl(private, F_DUPFD_CLOEXEC, 0);
+	if (geteuid() != 0 && !er->control->unmounted)
+		fd = mount_id_open(er->c->mountpoint, &er->control->mount);
+	if (fd < 0 && !er->control->mute) {
+		er->control->mute = true;
+		log_say(LOGGED_WARNING,
+			"%s: watchers hear of no more changes: the mount is not there any more",
+			er->c->mountpoint);
+	}
+	return fd;
+}
+
+static void make_event(const struct errands *er, const void *message, size_t len)
+{
+	int root = open_root(er);
+
+	if (root < 0)
+		return;
+	event_maker_run(root, message, len);
+	close(root);
+}
 
 /* False: the channel is of no use any more. */
 static bool do_message(const struct errands *er)
@@ -88,7 +120,7 @@ static bool do_message(const struct errands *er)
 		if (m->type == HELPER_FORGET)
 			inval_do(er->h->fd[HANDOVER_FUSE], buf, (size_t)n);
 		else if (m->type == HELPER_EVENT)
-			fsnotify_do(er->h->fd[HANDOVER_PRIVATE], er->c->mountpoint, buf, (size_t)n);
+			make_event(er, buf, (size_t)n);
 	}
 	return recv(channel, buf, sizeof(buf), MSG_DONTWAIT) >= 0;
 }
@@ -120,7 +152,7 @@ static bool start_threads(struct errands *er, struct policy_feed *feed)
 
 int helper_run(struct handover *h, const struct mount_config *c)
 {
-	struct errands errands = {h, c};
+	struct errands errands = {.h = h, .c = c};
 	struct child supervisor = {.pidfd = -1};
 	struct control *control;
 	struct policy_feed feed;
@@ -129,7 +161,7 @@ int helper_run(struct handover *h, const struct mount_config *c)
 
 	if (handover_map_control(h->fd[HANDOVER_CONTROL], &control) < 0 ||
 	    handover_lock(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER, false) < 0 ||
-	    !start_threads(&errands, &feed))
+	    !(errands.control = control) || !start_threads(&errands, &feed))
 		return EXIT_FAILURE;
 	find_supervisor(&supervisor, h, c, true);
 	for (;;) {

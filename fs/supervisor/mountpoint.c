@@ -4,24 +4,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "mount_user.h"
 
-#define SUBTYPE "secretfs"
-#define TYPE "fuse." SUBTYPE
 #define FUSE_CONF "/etc/fuse.conf"
-#define HELPER "fusermount3"
 
 static bool refuse(const char *path, const char *what)
 {
@@ -36,7 +29,7 @@ static bool refuse_errno(const char *path)
 	if (e == ENOTCONN || e == ECONNABORTED)
 		log_say(LOGGED_ERROR,
 			"%s: a dead mount is there, left by a daemon that was killed; take it off with: %s %s",
-			path, geteuid() ? HELPER " -u -z" : "umount -l", path);
+			path, geteuid() ? MOUNTPOINT_HELPER " -u -z" : "umount -l", path);
 	else if (e == ENOENT)
 		log_say(LOGGED_ERROR, "%s: there is no such directory; make it with: mkdir -p %s",
 			path, path);
@@ -63,111 +56,121 @@ static bool is_empty(int fd)
 	return empty;
 }
 
-static bool is_fuse_root(int fd)
+/* ---- what is there ---- */
+
+enum there {
+	THERE_USABLE, /* a directory to mount on */
+	THERE_DEAD, /* a mount of ours that nobody answers, and nobody will: it is to be replaced */
+	THERE_NO,   /* told */
+};
+
+/* The mount that fd is the root of.  Asks it nothing. */
+static bool is_mount_root(int fd, struct mount_entry *e)
 {
-	struct statfs fs;
-	struct stat st;
+	struct mount_id m;
+	struct statx st = {0};
 
-	return fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC && fstat(fd, &st) == 0 &&
-	       st.st_ino == 1;
-}
-
-/* mountinfo writes blanks and backslashes as \ooo (proc(5)). */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && strspn(s + 1, "01234567") >= 3) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
-
-bool mountpoint_device(const char *path, char device[static MOUNTPOINT_DEVICE])
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *where = NULL, *type = NULL, *dev = NULL;
-	bool ours = false;
-	size_t cap = 0;
-
-	while (f && getline(&line, &cap, f) > 0) {
-		/* id parent major:minor root path options tags... - type source options */
-		const char *dash = strstr(line, " - ");
-
-		if (dash && sscanf(line, "%*s %*s %ms %*s %ms", &dev, &where) == 2) {
-			unescape(where);
-			if (strcmp(where, path) == 0 && sscanf(dash, " - %ms", &type) == 1) {
-				ours = strcmp(type, TYPE) == 0;
-				snprintf(device, MOUNTPOINT_DEVICE, "%s", dev);
-				free(type);
-			}
-			free(where);
-			free(dev);
-		}
-	}
-	free(line);
-	if (f)
-		fclose(f);
-	return ours;
-}
-
-static bool is_ours(const char *path)
-{
-	char device[MOUNTPOINT_DEVICE];
-
-	return mountpoint_device(path, device);
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) && mount_id_of(fd, &m) &&
+	       mount_id_find(&m, e);
 }
 
 /* Left by a daemon all of whose processes were killed: everything there fails, for good. */
-static bool replace_dead(const char *path)
+static bool is_dead(int fd)
 {
-	struct stat st;
+	struct statx st;
 
-	if (stat(path, &st) == 0 || errno != ENOTCONN || !is_ours(path))
-		return false;
-	log_say(LOGGED_WARNING,
-		"%s: a dead mount is there, left by a daemon that was killed; replacing it", path);
-	mountpoint_unmount(path);
-	return true;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st) != 0 &&
+	       (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
-static bool check_once(const struct mountpoint_options *o)
+static enum there refuse_mounted(const struct mountpoint_options *o)
 {
-	int fd = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-	bool ok = true;
+	log_say(LOGGED_ERROR, "%s: something is mounted here already; take it off with: umount %s",
+		o->path, o->path);
+	return THERE_NO;
+}
 
-	/* O_PATH does not ask a dead mount anything, stat does. */
-	if (fd < 0 && errno == ENOTDIR)
-		return refuse(o->path, "not a directory; a mount point has to be one");
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		ok = refuse_errno(o->path);
-	} else if (!o->may_be_nonempty && is_fuse_root(fd)) {
-		log_say(LOGGED_ERROR,
-			"%s: something is mounted here already; take it off with: umount %s",
-			o->path, o->path);
-		ok = false;
-	} else if (!o->may_be_nonempty && !is_empty(fd)) {
-		ok = refuse(o->path,
-			    "not empty, and what is in it would be hidden; mount on an empty "
-			    "directory, or say -o nonempty");
+/* *fd: what was looked at, the caller's to close; -1 with THERE_NO. */
+static enum there look(const struct mountpoint_options *o, int *fd)
+{
+	int dir = open(o->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	enum there there = THERE_USABLE;
+	struct mount_entry e;
+
+	*fd = -1;
+	if (dir < 0 && errno == ENOTDIR)
+		refuse(o->path, "not a directory; a mount point has to be one");
+	else if (dir < 0)
+		refuse_errno(o->path);
+	if (dir < 0)
+		return THERE_NO;
+	if (is_mount_root(dir, &e) && strncmp(e.type, "fuse", 4) == 0) {
+		if (strcmp(e.type, MOUNTPOINT_TYPE) == 0 && is_dead(dir))
+			there = THERE_DEAD;
+		else if (!o->may_be_nonempty)
+			there = refuse_mounted(o);
+	} else if (!o->may_be_nonempty && !is_empty(dir)) {
+		there = THERE_NO;
+		refuse(o->path, "not empty, and what is in it would be hidden; mount on an empty "
+				"directory, or say -o nonempty");
 	}
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	if (there == THERE_NO)
+		close(dir);
+	else
+		*fd = dir;
+	return there;
 }
 
 bool mountpoint_check(const struct mountpoint_options *o)
 {
-	/* One may lie on another. */
-	for (int i = 0; i < 16 && replace_dead(o->path); i++)
-		;
-	return check_once(o);
+	int fd;
+	enum there there = look(o, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	return there != THERE_NO;
+}
+
+/* ---- unmounting ---- */
+
+static bool leave(const char *path, const char *why)
+{
+	log_say(LOGGED_ERROR,
+		"%s: %s: this mount is left there, dead; take that off, then: umount %s", path, why,
+		path);
+	return false;
+}
+
+/*
+ * By the descriptor, since another mount may be at the path by now; lazily, since the descriptor keeps it
+ * busy.  A lazy umount takes what is mounted inside along, so there must be nothing.
+ */
+bool mountpoint_unmount(const struct mount_id *m)
+{
+	struct mount_entry e;
+	char path[64];
+	int fd;
+	bool done = true;
+
+	if (!m->id || !mount_id_find(m, &e))
+		return true; /* it is gone */
+	fd = e.path[0] ? mount_id_open(e.path, m) : -1;
+	if (fd < 0)
+		return leave(e.path, "another mount lies over it, or its path is out of reach");
+	if (mount_id_has_children(m)) {
+		close(fd);
+		return leave(e.path, "another mount lies in it");
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (geteuid() == 0)
+		done = umount2(path, MNT_DETACH) == 0;
+	if (!done)
+		log_say(LOGGED_ERROR, "%s: umount: %s", e.path, strerror(errno));
+	close(fd);
+	if (geteuid() != 0)
+		mount_user_unmount(e.path);
+	return done;
 }
 
 /* fuse.conf(5): the word on a line by itself. */
@@ -229,8 +232,12 @@ static int make_filesystem(const struct mountpoint_options *o, int fuse_fd)
 	int fs = fsopen("fuse", FSOPEN_CLOEXEC), e;
 	char fd[16], uid[16], gid[16];
 	const char *const options[][2] = {
-		{"source", o->source}, {"subtype", SUBTYPE}, {"fd", fd},
-		{"rootmode", "40000"}, {"user_id", uid},     {"group_id", gid},
+		{"source", o->source},
+		{"subtype", MOUNTPOINT_SUBTYPE},
+		{"fd", fd},
+		{"rootmode", "40000"},
+		{"user_id", uid},
+		{"group_id", gid},
 	};
 	bool ok = fs >= 0;
 
@@ -250,36 +257,23 @@ static int make_filesystem(const struct mountpoint_options *o, int fuse_fd)
 	return -1;
 }
 
-/* mnt: its root.  Of the server nothing may be asked here: it may not answer yet. */
-static void find_mounted(int mnt, const char *path, struct mountpoint_mounted *out)
+/* Of the server nothing may be asked here: it may not answer yet. */
+int mountpoint_private(int mount, const char *path)
 {
 	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
-	struct statx st = {0};
+	int fd = open_tree(mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-	if (statx(mnt, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) == 0 &&
-	    (st.stx_mask & STATX_MNT_ID))
-		out->id = st.stx_mnt_id;
-	out->private_fd = open_tree(mnt, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (out->private_fd < 0 ||
-	    mount_setattr(out->private_fd, "", AT_EMPTY_PATH, &writable, sizeof(writable)) != 0)
-		log_say(LOGGED_WARNING, "%s: watchers will not hear of changes: %s", path,
-			strerror(errno));
-}
-
-void mountpoint_find(const char *path, struct mountpoint_mounted *out)
-{
-	int mnt = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	*out = (struct mountpoint_mounted){.fuse_fd = -1, .private_fd = -1};
-	if (mnt < 0)
-		return;
-	if (geteuid() == 0)
-		find_mounted(mnt, path, out);
-	close(mnt);
+	if (fd >= 0 && mount_setattr(fd, "", AT_EMPTY_PATH, &writable, sizeof(writable)) == 0)
+		return fd;
+	log_say(LOGGED_WARNING, "%s: watchers will not hear of changes: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 /* Read-only from the first moment, and in every place it propagates to. */
-static bool attach(const struct mountpoint_options *o, int fs, struct mountpoint_mounted *out)
+static bool attach(const struct mountpoint_options *o, int at, int fs,
+		   struct mountpoint_mounted *out)
 {
 	int mnt = fsmount(fs, FSMOUNT_CLOEXEC,
 			  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
@@ -287,17 +281,19 @@ static bool attach(const struct mountpoint_options *o, int fs, struct mountpoint
 
 	if (mnt < 0)
 		return refuse_mount(o->path);
-	if (move_mount(mnt, "", AT_FDCWD, o->path, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+	if (move_mount(mnt, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
 		refuse_mount(o->path);
 		close(mnt);
 		return false;
 	}
-	find_mounted(mnt, o->path, out);
+	(void)mount_id_of(mnt, &out->mount);
+	out->private_fd = mountpoint_private(mnt, o->path);
 	close(mnt);
 	return true;
 }
 
-static bool mount_as_root(const struct mountpoint_options *o, struct mountpoint_mounted *out)
+static bool mount_as_root(const struct mountpoint_options *o, int at,
+			  struct mountpoint_mounted *out)
 {
 	int fd, fs;
 	bool ok;
@@ -305,7 +301,7 @@ static bool mount_as_root(const struct mountpoint_options *o, struct mountpoint_
 	if (!open_device(&fd))
 		return false;
 	fs = make_filesystem(o, fd);
-	ok = fs >= 0 ? attach(o, fs, out) : refuse_mount(o->path);
+	ok = fs >= 0 ? attach(o, at, fs, out) : refuse_mount(o->path);
 	if (fs >= 0)
 		close(fs);
 	if (ok)
@@ -317,138 +313,63 @@ static bool mount_as_root(const struct mountpoint_options *o, struct mountpoint_
 
 /* ---- everyone else ---- */
 
-/* The descriptor that fusermount3 passes (its man page; message of one byte with SCM_RIGHTS). */
-static int receive_fd(int socket)
+/* What fusermount3 has mounted, by a path. */
+static void find_mounted(const struct mountpoint_options *o, struct mountpoint_mounted *out)
 {
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c;
-	ssize_t n;
+	int fd = open(o->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct mount_entry e;
+
+	if (fd >= 0 && is_mount_root(fd, &e) && strcmp(e.type, MOUNTPOINT_TYPE) == 0 &&
+	    strcmp(e.path, o->path) == 0)
+		(void)mount_id_of(fd, &out->mount);
+	else
+		log_say(LOGGED_WARNING,
+			"%s: what is mounted there cannot be told apart: watchers will not hear of changes, and it is not unmounted at the end",
+			o->path);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* ---- both ---- */
+
+/* Dead ones may lie on each other. */
+static int look_and_replace(const struct mountpoint_options *o)
+{
+	struct mount_id m;
 	int fd;
 
-	do
-		n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
-/* posix_spawn, since it copies no memory: a fork would copy secrets out of their locked pages. */
-static bool run_helper(char *const argv[], int socket, int *status)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	pid_t pid;
-	int e;
-
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawn_file_actions_init(&actions);
-	if (socket >= 0)
-		posix_spawn_file_actions_adddup2(&actions, socket,
-						 socket); /* clears close-on-exec */
-	e = posix_spawnp(&pid, argv[0], &actions, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	if (e) {
-		log_say(LOGGED_ERROR, "%s: %s; install the package fuse3", argv[0], strerror(e));
-		return false;
+	for (int i = 0; i < 16; i++) {
+		if (look(o, &fd) != THERE_DEAD)
+			return fd;
+		log_say(LOGGED_WARNING,
+			"%s: a dead mount is there, left by a daemon that was killed; replacing it",
+			o->path);
+		if (!mount_id_of(fd, &m))
+			m = (struct mount_id){0};
+		close(fd);
+		if (!mountpoint_unmount(&m))
+			return -1;
 	}
-	while (waitpid(pid, status, 0) < 0)
-		if (errno != EINTR)
-			return false;
-	return true;
-}
-
-/*
- * Not read-only, which would hold for the file system and not only for the mount: watchers hear of
- * changes that are made through it.  Who tries to change something gets the same answer.
- */
-static bool mount_as_user(const struct mountpoint_options *o, struct mountpoint_mounted *out)
-{
-	char helper[] = HELPER, dash_o[] = "-o", end[] = "--", number[16];
-	char *options, *path = strdup(o->path);
-	int pair[2], status = -1, fd = -1;
-
-	if (!path || asprintf(&options, "nosuid,nodev,noexec%s,subtype=secretfs,fsname=%s%s",
-			      o->noatime ? ",noatime" : "", o->source,
-			      o->allow_other ? ",allow_other" : "") < 0) {
-		free(path);
-		return refuse(o->path, "out of memory");
-	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
-		char *argv[] = {helper, dash_o, options, end, path, NULL};
-
-		snprintf(number, sizeof(number), "%d", pair[0]);
-		setenv("_FUSE_COMMFD", number, 1);
-		if (run_helper(argv, pair[0], &status) && status == 0)
-			fd = receive_fd(pair[1]);
-		unsetenv("_FUSE_COMMFD");
-		close(pair[0]);
-		close(pair[1]);
-	}
-	free(options);
-	free(path);
-	if (fd < 0)
-		return refuse(o->path,
-			      "fusermount3 did not mount it (what it says stands above); the "
-			      "directory must be yours and /dev/fuse accessible");
-	out->fuse_fd = fd;
-	return true;
+	refuse(o->path, "too many dead mounts lie on each other there");
+	return -1;
 }
 
 bool mountpoint_mount(const struct mountpoint_options *o, struct mountpoint_mounted *out)
 {
+	int at = look_and_replace(o);
+	bool ok;
+
 	*out = (struct mountpoint_mounted){.fuse_fd = -1, .private_fd = -1};
-	return geteuid() == 0 ? mount_as_root(o, out) : mount_as_user(o, out);
-}
-
-bool mountpoint_is_there(int mountinfo, uint64_t id)
-{
-	int copy = dup(mountinfo);
-	FILE *f = copy >= 0 ? fdopen(copy, "re") : NULL;
-	char *line = NULL;
-	bool there = !f;
-	size_t cap = 0;
-
-	if (!f && copy >= 0)
-		close(copy);
-	if (f)
-		rewind(f);
-	while (!there && getline(&line, &cap, f) > 0)
-		there = strtoull(line, NULL, 10) == id;
-	free(line);
-	if (f)
-		fclose(f);
-	return there;
-}
-
-void mountpoint_unmount(const char *path)
-{
-	char helper[] = HELPER, u[] = "-u", q[] = "-q", z[] = "-z", end[] = "--", *copy;
-	int status;
-
+	if (at < 0)
+		return false;
 	if (geteuid() == 0) {
-		if (umount2(path, UMOUNT_NOFOLLOW) != 0)
-			umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH);
-		return;
+		ok = mount_as_root(o, at, out);
+	} else {
+		out->fuse_fd = mount_user_mount(o);
+		ok = out->fuse_fd >= 0;
+		if (ok)
+			find_mounted(o, out);
 	}
-	if ((copy = strdup(path))) {
-		char *argv[] = {helper, u, q, z, end, copy, NULL};
-
-		run_helper(argv, -1, &status);
-	}
-	free(copy);
+	close(at);
+	return ok;
 }

@@ -3,6 +3,9 @@
  * mountpoint - where it is mounted, and the mounting itself: by mount(2) for root, through
  * fusermount3 for everyone else.
  *
+ * What is at a path may be another thing a moment later: it is looked at, and acted on, by one
+ * descriptor, and what is not known to be ours is left alone (mount_id.h).
+ *
  * What cannot be done is told through log_say with the next step, since what went wrong is known
  * best here; these functions return false then.
  */
@@ -10,17 +13,23 @@
 #define MOUNTPOINT_H
 
 #include <stdbool.h>
-#include <stdint.h>
+
+#include "mount_id.h"
 
 struct mountpoint_options {
-	const char *path;   /* absolute */
+	const char *path;   /* absolute, without symbolic links */
 	const char *source; /* as shown by mount(8) */
 	bool allow_other;
 	bool noatime;
 	bool may_be_nonempty;
 };
 
-/* Is it there, a directory, empty, and not ours already?  A dead mount of ours is taken off. */
+#define MOUNTPOINT_SUBTYPE "secretfs"
+#define MOUNTPOINT_TYPE "fuse." MOUNTPOINT_SUBTYPE
+#define MOUNTPOINT_HELPER "fusermount3"
+
+/* Is it there, a directory, empty, and not ours already?  A dead mount of ours will do: that is taken
+ * off by mountpoint_mount.  Changes nothing. */
 bool mountpoint_check(const struct mountpoint_options *o);
 
 /* May this process mount with allow_other? */
@@ -31,23 +40,17 @@ struct mountpoint_mounted {
 	/* The mount that nobody sees, and that is not read-only as the one people see is: changes that
 	 * are made in it are heard by watchers everywhere.  -1: none, people's own mount serves. */
 	int private_fd;
-	uint64_t id; /* of the mount that people see (proc(5), mountinfo); 0: not known */
+	struct mount_id mount; /* that people see; zeroed: not known */
 };
 
-/* Mount.  Nothing answers until it is served. */
+/* Look again, and mount.  Nothing answers until it is served. */
 bool mountpoint_mount(const struct mountpoint_options *o, struct mountpoint_mounted *out);
 
-/* Of what is mounted at path already: all but the descriptor. */
-void mountpoint_find(const char *path, struct mountpoint_mounted *out);
+/* A private mount of what mount, a descriptor, is on; -1, and a warning. */
+int mountpoint_private(int mount, const char *path);
 
-/* Is the mount with that id still there?  Reads all of mountinfo, an open /proc/self/mountinfo. */
-bool mountpoint_is_there(int mountinfo, uint64_t id);
-
-/* Is what is on top at path one of ours?  Its device, as /proc has it.  Asks the mount nothing. */
-#define MOUNTPOINT_DEVICE 24
-bool mountpoint_device(const char *path, char device[static MOUNTPOINT_DEVICE]);
-
-/* Unmount; lazily when it is busy. */
-void mountpoint_unmount(const char *path);
+/* Take that mount off, wherever it is now, lazily; but not when it is under or above somebody else's:
+ * that is told, and false. */
+bool mountpoint_unmount(const struct mount_id *m);
 
 #endif

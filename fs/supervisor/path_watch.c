@@ -22,21 +22,26 @@ static bool watch(struct path_watch *w)
 {
 	char *copy = strdup(w->path);
 
-	w->wd = copy ? inotify_add_watch(w->fd, dirname(copy),
-					 IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR | IN_DELETE_SELF |
-						 IN_MOVE_SELF |
-						 (w->directory ? IN_CREATE : IN_CLOSE_WRITE))
-		     : -1;
+	/* Two may be in one directory. */
+	w->wd = copy && w->fd >= 0
+			? inotify_add_watch(w->fd, dirname(copy),
+					    IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR | IN_DELETE_SELF |
+						    IN_MOVE_SELF | IN_MASK_ADD |
+						    (w->directory ? IN_CREATE : IN_CLOSE_WRITE))
+			: -1;
 	free(copy);
 	return w->wd >= 0;
 }
 
-void path_watch_open(struct path_watch *w, const char *path, bool directory)
+int path_watch_new(void)
 {
-	*w = (struct path_watch){.path = path, .directory = directory, .wd = -1};
-	w->fd = handover_keep(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-	if (w->fd >= 0)
-		w->due = clock_ms(); /* it may have changed before this */
+	return handover_keep(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+}
+
+void path_watch_open(struct path_watch *w, int fd, const char *path, bool directory)
+{
+	*w = (struct path_watch){.path = path, .directory = directory, .fd = fd, .wd = -1};
+	w->due = clock_ms(); /* it may have changed before this */
 }
 
 /* Its directory is another one, or none. */
@@ -45,15 +50,21 @@ static bool is_gone(const struct inotify_event *e)
 	return e->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF);
 }
 
-static void take(struct path_watch *w, const struct inotify_event *e)
+static bool is_named(const struct path_watch *w, const struct inotify_event *e)
 {
 	const char *slash = strrchr(w->path, '/');
 
+	return e->wd == w->wd && e->len &&
+	       (strcmp(e->name, slash ? slash + 1 : w->path) == 0 ||
+		strcmp(e->name, "..data") == 0);
+}
+
+static void take(struct path_watch *w, const struct inotify_event *e)
+{
 	if (e->wd == w->wd && is_gone(e)) {
 		inotify_rm_watch(w->fd, w->wd);
 		w->wd = -1;
-	} else if (!(e->mask & IN_Q_OVERFLOW) &&
-		   (!e->len || strcmp(e->name, slash ? slash + 1 : w->path) != 0)) {
+	} else if (!(e->mask & IN_Q_OVERFLOW) && !is_named(w, e)) {
 		return;
 	}
 	w->written |= (e->mask & IN_CLOSE_WRITE) != 0;
@@ -61,16 +72,17 @@ static void take(struct path_watch *w, const struct inotify_event *e)
 	w->due = clock_ms() + SETTLE_MS;
 }
 
-void path_watch_read(struct path_watch *w)
+void path_watch_read(int fd, struct path_watch *const *watches, size_t n_watches)
 {
 	_Alignas(struct inotify_event) char buf[4096];
 	ssize_t n;
 
-	while ((n = read(w->fd, buf, sizeof(buf))) > 0)
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		for (char *p = buf; p < buf + n;) {
 			const struct inotify_event *e = (const void *)p;
 
-			take(w, e);
+			for (size_t i = 0; i < n_watches; i++)
+				take(watches[i], e);
 			p += sizeof(*e) + e->len;
 		}
 }
@@ -79,7 +91,7 @@ bool path_watch_id(const struct path_watch *w, struct path_id *id)
 {
 	struct stat st;
 
-	if (fstatat(AT_FDCWD, w->path, &st, w->directory ? 0 : AT_SYMLINK_NOFOLLOW) != 0)
+	if (stat(w->path, &st) != 0)
 		return false;
 	*id = (struct path_id){st.st_dev, st.st_ino};
 	return true;

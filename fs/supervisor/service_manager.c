@@ -33,7 +33,7 @@ static const char *const names[MANAGER_KEPT] = {
 
 struct kept_mount { /* what the other two are of */
 	uint32_t version;
-	char device[MOUNTPOINT_DEVICE];
+	struct mount_id mount;
 	char mountpoint[PATH_MAX];
 };
 
@@ -103,13 +103,13 @@ void service_manager_notify(const char *message)
 
 /* ---- keeping ---- */
 
-static int describe(const char *mountpoint)
+static int describe(const char *mountpoint, const struct mount_id *mount)
 {
-	struct kept_mount k = {.version = HANDOVER_VERSION};
+	struct kept_mount k = {.version = HANDOVER_VERSION, .mount = *mount};
 	int n = snprintf(k.mountpoint, sizeof(k.mountpoint), "%s", mountpoint);
 	int fd;
 
-	if (n < 0 || (size_t)n >= sizeof(k.mountpoint) || !mountpoint_device(mountpoint, k.device))
+	if (n < 0 || (size_t)n >= sizeof(k.mountpoint) || !mount->id)
 		return -1;
 	fd = memfd_create("secretfs mount", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd >= 0 && pwrite(fd, &k, sizeof(k), 0) == (ssize_t)sizeof(k) &&
@@ -130,7 +130,8 @@ void service_manager_forget(void)
 	}
 }
 
-void service_manager_keep(const char *mountpoint, const struct handover *h)
+void service_manager_keep(const char *mountpoint, const struct mount_id *mount,
+			  const struct handover *h)
 {
 	int fd[MANAGER_KEPT] = {h->fd[HANDOVER_FUSE], h->fd[HANDOVER_SHARED], -1};
 	char message[64];
@@ -138,7 +139,7 @@ void service_manager_keep(const char *mountpoint, const struct handover *h)
 	if (!secure_getenv("NOTIFY_SOCKET"))
 		return;
 	service_manager_forget(); /* of another life */
-	fd[KEPT_MOUNT] = describe(mountpoint);
+	fd[KEPT_MOUNT] = describe(mountpoint, mount);
 	if (fd[KEPT_MOUNT] < 0)
 		return;
 	for (int i = 0; i < MANAGER_KEPT; i++) {
@@ -228,36 +229,38 @@ static const char *doubt_fuse(int fd)
 	return NULL;
 }
 
-/* *mine: what is mounted there now is what was kept.  The path is compared with what it is now:
- * the living mount must not be asked, nobody would answer. */
-static const char *doubt_mount(int fd, const char *mountpoint, bool *mine)
+/* *mount: what was kept, if it is what is mounted there now; the living mount is asked nothing, since
+ * nobody would answer. */
+static const char *doubt_mount(int fd, const char *mountpoint, struct mount_id *mount)
 {
 	struct kept_mount k;
-	char device[MOUNTPOINT_DEVICE];
+	int there;
 
 	if (pread(fd, &k, sizeof(k), 0) != (ssize_t)sizeof(k))
 		return "its description is of another version";
 	k.mountpoint[sizeof(k.mountpoint) - 1] = '\0';
 	if (strcmp(k.mountpoint, mountpoint) != 0)
 		return "it is of another mount point";
-	*mine = mountpoint_device(mountpoint, device) &&
-		strncmp(device, k.device, sizeof(device)) == 0;
-	if (!*mine)
+	there = mount_id_open(mountpoint, &k.mount);
+	if (there < 0)
 		return "it is mounted there no more";
+	close(there);
+	*mount = k.mount;
 	return k.version == HANDOVER_VERSION ? NULL : "it is of another version";
 }
 
-static const char *doubt_all(const struct service_manager *m, const char *mountpoint, bool *mine)
+static const char *doubt_all(const struct service_manager *m, const char *mountpoint,
+			     struct mount_id *mount)
 {
 	const char *doubt;
 
-	*mine = false;
+	*mount = (struct mount_id){0};
 	for (int i = 0; i < MANAGER_KEPT; i++)
 		if (m->fd[i] < 0)
 			return "it is not whole";
 	doubt = doubt_fuse(m->fd[KEPT_FUSE]);
 	if (!doubt)
-		doubt = doubt_mount(m->fd[KEPT_MOUNT], mountpoint, mine);
+		doubt = doubt_mount(m->fd[KEPT_MOUNT], mountpoint, mount);
 	return doubt ? doubt : doubt_shared(m->fd[KEPT_SHARED]);
 }
 
@@ -270,16 +273,17 @@ static void drop(struct service_manager *m)
 	}
 }
 
-bool service_manager_adopt(struct service_manager *m, const char *mountpoint, struct handover *h)
+bool service_manager_adopt(struct service_manager *m, const char *mountpoint, struct handover *h,
+			   struct mount_id *mount)
 {
 	const char *doubt;
-	bool given = false, mine;
+	bool given = false;
 
 	for (int i = 0; i < MANAGER_KEPT; i++)
 		given |= m->fd[i] >= 0;
 	if (!given)
 		return false;
-	doubt = doubt_all(m, mountpoint, &mine);
+	doubt = doubt_all(m, mountpoint, mount);
 	if (!doubt) {
 		h->fd[HANDOVER_FUSE] = m->fd[KEPT_FUSE];
 		h->fd[HANDOVER_SHARED] = m->fd[KEPT_SHARED];
@@ -290,8 +294,8 @@ bool service_manager_adopt(struct service_manager *m, const char *mountpoint, st
 	log_say(LOGGED_WARNING,
 		"%s: the state kept by the service manager is unusable (%s); mounting anew",
 		mountpoint, doubt);
-	if (mine)
-		mountpoint_unmount(mountpoint);
+	(void)mountpoint_unmount(mount);
+	*mount = (struct mount_id){0};
 	service_manager_forget();
 	drop(m);
 	return false;

@@ -26,12 +26,14 @@ struct service_manager {
 void service_manager_take(struct service_manager *m);
 /* Into h what makes the mount at mountpoint ours again.  False: nothing was kept, or it is no good,
  * which is logged; it is forgotten then, and a mount that it was is taken off. */
-bool service_manager_adopt(struct service_manager *m, const char *mountpoint, struct handover *h);
+bool service_manager_adopt(struct service_manager *m, const char *mountpoint, struct handover *h,
+			   struct mount_id *mount);
 
 /* A message ("READY=1").  All of these do nothing without a service manager. */
 void service_manager_notify(const char *message);
 /* Have it keep the mount, which is there. */
-void service_manager_keep(const char *mountpoint, const struct handover *h);
+void service_manager_keep(const char *mountpoint, const struct mount_id *mount,
+			  const struct handover *h);
 /* Have it let go of that. */
 void service_manager_forget(void);
 

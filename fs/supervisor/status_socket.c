@@ -39,23 +39,49 @@ static bool address(const char *run, int dir, const char *name, struct sockaddr_
 	return n > 0 && (size_t)n < sizeof(out->sun_path);
 }
 
+/* Left by a daemon that was killed: a socket of ours that nobody listens at.  Nothing else is taken away. */
+static bool is_left(int dir, const char *name, const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat st;
+	bool left = fd >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISSOCK(st.st_mode) && st.st_uid == geteuid() &&
+		    connect(fd, (const struct sockaddr *)a, sizeof(*a)) != 0 &&
+		    errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return left;
+}
+
+static bool bind_to(int fd, int dir, const char *name, const struct sockaddr_un *a)
+{
+	if (bind(fd, (const struct sockaddr *)a, sizeof(*a)) == 0)
+		return true;
+	if (errno == EADDRINUSE && is_left(dir, name, a) && unlinkat(dir, name, 0) == 0)
+		return bind(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+	errno = EADDRINUSE;
+	return false;
+}
+
 static int bind_in(const char *run, int dir, const char *name, struct control *control)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_un a;
 	struct stat st;
+	int e;
 
-	if (fd >= 0 && address(run, dir, name, &a) &&
-	    (unlinkat(dir, name, 0) == 0 || errno == ENOENT) &&
-	    bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
+	if (fd >= 0 && address(run, dir, name, &a) && bind_to(fd, dir, name, &a) &&
 	    fchmodat(dir, name, 0600, 0) == 0 && listen(fd, BACKLOG) == 0 &&
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		control->socket[0] = st.st_dev;
 		control->socket[1] = st.st_ino;
 		return fd;
 	}
+	e = errno;
 	if (fd >= 0)
 		close(fd);
+	errno = e;
 	return -1;
 }
 
@@ -72,8 +98,9 @@ void status_socket_listen(struct handover *h, const struct mount_config *c, stru
 	if (dir >= 0)
 		h->fd[HANDOVER_STATUS] = handover_keep(bind_in(c->run, dir, name, control));
 	if (h->fd[HANDOVER_STATUS] < 0)
-		log_say(LOGGED_WARNING, "%s: %s: secretctl get mount cannot report on this mount",
-			c->run[0] ? c->run : "-o run",
+		log_say(LOGGED_WARNING,
+			"%s%s%s: %s: secretctl get mount cannot report on this mount",
+			c->run[0] ? c->run : "-o run", dir >= 0 ? "/" : "", dir >= 0 ? name : "",
 			c->run[0] ? strerror(errno) : "no home directory is known");
 	if (dir >= 0)
 		close(dir);

@@ -30,6 +30,8 @@
 
 #define LOAD_MS 60000 /* for a successor to load */
 #define STOP_MS 2000  /* for a server to end when told */
+#define HEARD_AT_ONCE 16
+#define SERVICE_SIZE (SCOPE_STR + 32)
 
 struct supervisor {
 	struct handover *h;
@@ -47,9 +49,11 @@ struct supervisor {
 	bool next_loaded;
 	int next_exe, old_bundle; /* -1: none */
 	struct path_watch bundle, store;
+	int watch_fd;	/* theirs */
 	bool for_store; /* next was started because of it */
 	bool end;
 	int status;
+	pid_t said_serving; /* the last one that did */
 };
 
 static void waited_signals(sigset_t *set)
@@ -80,16 +84,15 @@ static void finish(struct supervisor *k, int status)
 
 int supervisor_open_bundle(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	/* It may be a link, as Kubernetes lays it; what counts is what is opened. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
 		log_say(LOGGED_ERROR, "%s: no such bundle; mint one with: secretctl create bundle",
 			path);
 	else if (fd < 0 || fstat(fd, &st) != 0)
-		log_say(LOGGED_ERROR, "%s: %s", path,
-			errno == ELOOP ? "a symbolic link; name the bundle itself"
-				       : strerror(errno));
+		log_say(LOGGED_ERROR, "%s: %s", path, strerror(errno));
 	else if (S_ISREG(st.st_mode) &&
 		 ((st.st_mode & 077) || (st.st_uid != geteuid() && st.st_uid != 0)))
 		log_say(LOGGED_ERROR,
@@ -142,32 +145,36 @@ static void judge(struct supervisor *k, enum watchdog_sight sight)
 	} else if (sight == WATCHDOG_STUCK) {
 		log_say(LOGGED_ERROR, "the server has not answered for %u s; replacing it",
 			k->c->hang_seconds);
-		kill(k->server.pid, SIGKILL);
+		child_signal(&k->server, SIGKILL);
 	}
+}
+
+static void close_handed(struct supervisor *k, enum handover_fd which)
+{
+	int *fd = &k->h->fd[which];
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 /*
  * Unmounted by hand: the private mount must not keep alive what nobody sees.  Where it was bound to, in
- * a container, it goes on.
+ * a container, it goes on.  The path, and all that goes by its name, is not ours any more.
  */
 static void look_at_mounts(struct supervisor *k)
 {
-	int *private = &k->h->fd[HANDOVER_PRIVATE];
+	struct mount_entry e;
 
-	if (*private < 0 || !k->control->mount_id ||
-	    mountpoint_is_there(k->mountinfo, k->control->mount_id))
+	if (!k->control->mount.id || k->control->unmounted || mount_id_find(&k->control->mount, &e))
 		return;
 	log_say(LOGGED_INFO, "%s: unmounted by somebody else", k->c->mountpoint);
-	close(*private);
-	*private = -1;
-	child_kill(&k->helper); /* it has the other end */
+	k->control->unmounted = true;
+	status_socket_end(k->c, k->control);
+	close_handed(k, HANDOVER_STATUS);
+	close_handed(k, HANDOVER_PRIVATE);
+	child_kill(&k->helper); /* it has the other ends */
 	start_helper(k);
-}
-
-static void remember_mounted(struct supervisor *k, const struct mountpoint_mounted *mounted)
-{
-	k->h->fd[HANDOVER_PRIVATE] = handover_keep(mounted->private_fd);
-	k->control->mount_id = mounted->id;
 }
 
 static bool mount_it(struct supervisor *k)
@@ -179,9 +186,10 @@ static bool mount_it(struct supervisor *k)
 		return false;
 	k->mount = NULL;
 	k->h->fd[HANDOVER_FUSE] = handover_keep(mounted.fuse_fd);
-	remember_mounted(k, &mounted);
+	k->h->fd[HANDOVER_PRIVATE] = handover_keep(mounted.private_fd);
+	k->control->mount = mounted.mount;
 	status_socket_listen(k->h, k->c, k->control);
-	service_manager_keep(k->c->mountpoint, k->h);
+	service_manager_keep(k->c->mountpoint, &mounted.mount, k->h);
 	watchdog_sleep(&k->watchdog, k->h->fd[HANDOVER_FUSE]);
 	return message_send(k->h->fd[HANDOVER_SUPERVISOR], &m, k->h->fd[HANDOVER_FUSE]);
 }
@@ -268,9 +276,7 @@ static void next_ended(struct supervisor *k)
 
 static void helper_ended(struct supervisor *k)
 {
-	pid_t other = handover_holder(k->h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER);
-
-	if (other && child_adopt(&k->helper, other))
+	if (child_adopt(&k->helper, k->h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER))
 		return;
 	k->control->helper_restarts++;
 	log_say(LOGGED_WARNING, "the helper ended; restarting it");
@@ -383,32 +389,49 @@ static void next_has_loaded(struct supervisor *k)
 		k->server_at = 0;
 		promote_next(k);
 	} else if (!message_send(k->h->fd[HANDOVER_SUPERVISOR], &stop, -1)) {
-		kill(k->server.pid, SIGKILL);
+		child_signal(&k->server, SIGKILL);
 	}
 }
 
 /* ---- what the server says ---- */
 
+/* Nothing of what the server says goes to the service manager as it stands: that takes orders. */
+static const char *describe_service(const struct message *m, char out[static SERVICE_SIZE])
+{
+	char text[SCOPE_STR];
+	struct scope s;
+
+	if (scope_set(&s, m->scope.project, m->scope.domain) < 0)
+		snprintf(out, SERVICE_SIZE, "%u secrets", m->secrets);
+	else
+		snprintf(out, SERVICE_SIZE, "%u secrets, %s", m->secrets, scope_str(&s, text));
+	return out;
+}
+
 static void is_serving(struct supervisor *k, const struct message *m)
 {
-	char status[sizeof(m->text) + 32];
+	char service[SERVICE_SIZE], status[SERVICE_SIZE + 32];
 
+	if (m->pid == k->said_serving)
+		return;
 	if (m->pid != k->server.pid && m->pid != k->next.pid) {
 		/* One that a supervisor before this one started; there can be only one. */
 		if (handover_holder(k->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER) != m->pid)
 			return;
 		child_kill(&k->server);
 		k->server_at = 0;
-		if (!child_adopt(&k->server, m->pid))
+		if (!child_adopt(&k->server, k->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER))
 			return;
 	}
+	k->said_serving = m->pid;
+	describe_service(m, service);
 	backoff_well(&k->restart);
-	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %s", m->text);
+	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %s", service);
 	service_manager_notify(status);
 	if (!k->control->ready) {
 		log_open(&(struct log_options){
 			.syslog = k->c->log_syslog, .json = k->c->log_json, .debug = k->c->debug});
-		log_say(LOGGED_INFO, "%s: %s", k->c->mountpoint, m->text);
+		log_say(LOGGED_INFO, "%s: %s", k->c->mountpoint, service);
 		k->control->ready = true;
 		daemonize_ready(k->c->log_given && !k->c->log_syslog);
 		start_helper(k);
@@ -421,7 +444,10 @@ static void hear(struct supervisor *k)
 	struct message m;
 	int fd;
 
-	while (message_receive(k->h->fd[HANDOVER_SUPERVISOR], &m, &fd)) {
+	/* The rest is there the next time: who talks without end is not to keep us here. */
+	for (int i = 0; i < HEARD_AT_ONCE; i++) {
+		if (!message_receive(k->h->fd[HANDOVER_SUPERVISOR], &m, &fd))
+			break;
 		bool next = m.pid == k->next.pid;
 
 		if (m.type == MESSAGE_SERVING)
@@ -530,15 +556,17 @@ static void keep_time(struct supervisor *k)
 	if (k->watchdog.looking && now >= k->watchdog.look_at)
 		judge(k, watchdog_look(&k->watchdog, k->server.pid > 0, k->c->hang_seconds));
 	if (k->next_loaded && k->server.pid > 0 && now >= k->server.told_at + STOP_MS)
-		kill(k->server.pid, SIGKILL);
+		child_signal(&k->server, SIGKILL);
 	else if (k->next.pid > 0 && !k->next_loaded && now >= k->next.since + LOAD_MS)
-		kill(k->next.pid, SIGKILL);
+		child_signal(&k->next, SIGKILL);
 }
 
 static void run(struct supervisor *k)
 {
+	struct path_watch *const watches[] = {&k->bundle, &k->store};
+
 	while (!k->end) {
-		struct pollfd p[10] = {
+		struct pollfd p[9] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_SUPERVISOR], .events = POLLIN},
 			{.fd = k->watchdog.fd, .events = POLLIN},
@@ -546,12 +574,11 @@ static void run(struct supervisor *k)
 			{.fd = k->next.pidfd, .events = POLLIN},
 			{.fd = k->helper.pidfd, .events = POLLIN},
 			{.fd = k->mountinfo, .events = POLLPRI}, /* proc(5): a change */
-			{.fd = k->bundle.fd, .events = POLLIN},
+			{.fd = k->watch_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_STATUS], .events = POLLIN},
-			{.fd = k->store.fd, .events = POLLIN},
 		};
 
-		if (poll(p, 10, patience(k)) < 0 && errno != EINTR) {
+		if (poll(p, 9, patience(k)) < 0 && errno != EINTR) {
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
 			finish(k, EXIT_FAILURE);
 		}
@@ -564,9 +591,7 @@ static void run(struct supervisor *k)
 		if (p[6].revents && !k->end)
 			look_at_mounts(k);
 		if (p[7].revents)
-			path_watch_read(&k->bundle);
-		if (p[9].revents)
-			path_watch_read(&k->store);
+			path_watch_read(k->watch_fd, watches, 2);
 		if (p[8].revents)
 			answer(k);
 		if (!k->end)
@@ -586,8 +611,9 @@ static bool set_up(struct supervisor *k)
 
 	waited_signals(&set);
 	k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	path_watch_open(&k->bundle, k->c->bundle, false);
-	path_watch_open(&k->store, k->c->store, true);
+	k->watch_fd = path_watch_new();
+	path_watch_open(&k->bundle, k->watch_fd, k->c->bundle, false);
+	path_watch_open(&k->store, k->watch_fd, k->c->store, true);
 	k->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	p = mmap(NULL, sizeof(*k->shared), PROT_READ, MAP_SHARED, h->fd[HANDOVER_SHARED], 0);
 	k->shared = p == MAP_FAILED ? NULL : p;
@@ -600,10 +626,13 @@ static bool set_up(struct supervisor *k)
 /* The mount is older than all its processes: the service manager has kept it. */
 static void go_on(struct supervisor *k)
 {
-	struct mountpoint_mounted mounted;
+	int mount = geteuid() == 0 ? mount_id_open(k->c->mountpoint, &k->control->mount) : -1;
 
-	mountpoint_find(k->c->mountpoint, &mounted);
-	remember_mounted(k, &mounted);
+	if (mount >= 0) {
+		k->h->fd[HANDOVER_PRIVATE] =
+			handover_keep(mountpoint_private(mount, k->c->mountpoint));
+		close(mount);
+	}
 	log_open(&(struct log_options){
 		.syslog = k->c->log_syslog, .json = k->c->log_json, .debug = k->c->debug});
 	log_say(LOGGED_WARNING, "%s: its processes were killed; resuming from saved state",
@@ -615,21 +644,17 @@ static void go_on(struct supervisor *k)
 static void take_over(struct supervisor *k)
 {
 	const struct handover *h = k->h;
-	pid_t server = handover_holder(h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER);
-	pid_t helper = handover_holder(h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER);
 	char main_pid[32];
 
-	if (server)
-		child_adopt(&k->server, server);
-	if (helper)
-		child_adopt(&k->helper, helper);
+	child_adopt(&k->server, h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER);
+	child_adopt(&k->helper, h->fd[HANDOVER_CONTROL], HANDOVER_LOCK_HELPER);
 	if (k->control->stopping) {
 		finish(k, EXIT_FAILURE);
 		return;
 	}
 	if (!k->control->ready)
 		go_on(k);
-	if (h->fd[HANDOVER_STATUS] < 0)
+	if (h->fd[HANDOVER_STATUS] < 0 && !k->control->unmounted)
 		status_socket_listen(k->h, k->c, k->control);
 	if (k->server.pid <= 0)
 		start_server(k);
@@ -643,22 +668,23 @@ static void take_over(struct supervisor *k)
 static void take_down(struct supervisor *k)
 {
 	const struct message stop = {.type = MESSAGE_STOP, .pid = k->server.pid};
+	bool off = true;
 
 	k->control->stopping = true;
 	service_manager_notify("STOPPING=1");
 	status_socket_end(k->c, k->control);
 	drop_next(k);
 	/* Unmounted first: requests on their way get their answer. */
-	if (k->h->fd[HANDOVER_FUSE] >= 0 && !watchdog_is_over(k->h->fd[HANDOVER_FUSE]))
-		mountpoint_unmount(k->c->mountpoint);
+	if (k->h->fd[HANDOVER_FUSE] >= 0 && !watchdog_is_over(k->h->fd[HANDOVER_FUSE]) &&
+	    !k->control->unmounted)
+		off = mountpoint_unmount(&k->control->mount);
 	service_manager_forget();
-	if (k->h->fd[HANDOVER_PRIVATE] >= 0)
-		close(k->h->fd[HANDOVER_PRIVATE]);
+	close_handed(k, HANDOVER_PRIVATE);
 	child_kill(&k->helper);
 	if (k->server.pid > 0 && message_send(k->h->fd[HANDOVER_SUPERVISOR], &stop, -1))
 		child_wait(&k->server, STOP_MS);
 	child_kill(&k->server);
-	if (k->control->ready)
+	if (k->control->ready && off)
 		log_say(LOGGED_INFO, "%s: unmounted", k->c->mountpoint);
 }
 

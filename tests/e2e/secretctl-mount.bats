@@ -108,21 +108,21 @@ opened() { readlink "/proc/$1/fd/"* | grep -q '/K$'; }
 	wait_for 10 no_daemon
 }
 
-@test "a dead mount is told, and taken away by umount" {
+@test "a dead mount is replaced by mount, and taken away by umount" {
 	init_store
 	put K x
 	mount_now "$dir/mnt"
-	daemon_pids | xargs kill -KILL
+	kill_daemons
 	wait_for 5 no_daemon
-	if is_mounted "$dir/mnt"; then
-		dead() { ! stat "$dir/mnt" >/dev/null 2>&1; }
-		wait_for 5 dead
-		run -1 secretctl mount "$dir/mnt" 3>&- 4>&-
-		holds "$output" "dead mount"
-		holds "$output" "secretctl umount $dir/mnt"
-		run -0 secretctl umount "$dir/mnt"
-	fi
+	is_mounted "$dir/mnt"
+	run -0 secretctl umount "$dir/mnt"
+	is_not_mounted "$dir/mnt"
 	run -0 mount_now "$dir/mnt"
+	kill_daemons
+	wait_for 5 no_daemon
+	run -0 mount_now "$dir/mnt"
+	holds "$output" "mounted $dir/mnt"
+	same 1 "$(findmnt -rn -o ID -- "$dir/mnt" | wc -l)"
 	same x "$(cat "$dir/mnt/K")"
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
-#include "fsnotify.h"
+#include "event_maker.h"
 #include "fuzz.h"
 #include "handover.h"
 #include "inval.h"
@@ -63,7 +63,8 @@ static void to_supervisor(const uint8_t *data, size_t size, unsigned fds)
 	memcpy(&copy, data, size < sizeof(copy) ? size : sizeof(copy));
 	send_with(&copy, size > sizeof(copy) ? sizeof(copy) : size, fds);
 	while (message_receive(channel[1], &m, &fd)) {
-		require(memchr(m.text, 0, sizeof(m.text)));
+		require(memchr(m.scope.project, 0, sizeof(m.scope.project)));
+		require(memchr(m.scope.domain, 0, sizeof(m.scope.domain)));
 		if (fd >= 0)
 			close(fd);
 	}
@@ -81,7 +82,7 @@ static void to_helper(const uint8_t *data, size_t size)
 
 	memcpy((uint8_t *)&m + sizeof(m.head), data,
 	       size < HELPER_MESSAGE_MAX ? size : HELPER_MESSAGE_MAX);
-	fsnotify_do(root, "/nowhere", &m, sizeof(struct event_order));
+	event_maker_run(root, &m, sizeof(struct event_order));
 	inval_do(null, &m, sizeof(m.head) + (size < 300 ? size : 300));
 	require(stat("decoy/KEY", &st) == 0 && st.st_size == 5 && st.st_nlink == 1);
 	require(stat("decoy/group", &st) == 0 && S_ISDIR(st.st_mode) && st.st_nlink == 2);

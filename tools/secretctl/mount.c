@@ -212,20 +212,18 @@ static void unrecord(const struct plan *p)
 		ui_hint("the policy records it for what it did before");
 }
 
-static int make_point(const char *path)
+/* Its daemon is gone; only a look at it tells.  The next one replaces it. */
+static bool is_dead(const char *path)
 {
 	struct stat st;
-	int r = paths_mkdir(path, 0755);
-	int error = errno;
-	int seen = lstat(path, &st) ? errno : 0;
 
-	/* a dead mount can be there though nothing failed before: only a look at it tells */
-	if (seen == ENOTCONN || seen == ECONNABORTED) {
-		ui_error("%s is a dead mount: its daemon is gone", path);
-		ui_hint("take it away first: secretctl umount %s", path);
-		return STATUS_FAILED;
-	}
-	errno = error;
+	return lstat(path, &st) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+static int make_point(const char *path)
+{
+	int r = paths_mkdir(path, 0755);
+
 	return r ? errmsg_fail(&(struct errmsg){.doing = "make the mount point", .path = path}, r)
 		 : 0;
 }
@@ -348,7 +346,7 @@ static int prepare(struct call *c, struct plan *p)
 	if (!status)
 		status = mount_check_path(&s, &p->path);
 	if (!status) {
-		p->mounted = mounts_is_ours(p->path);
+		p->mounted = mounts_is_ours(p->path) && !is_dead(p->path);
 		status = find_scope(&s, p);
 	}
 	if (!status)
