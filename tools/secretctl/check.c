@@ -255,10 +255,15 @@ static void check_place(struct check *c, struct scope_ctx *place)
 	c->known = (struct ids){0};
 	if (r) {
 		fault(c, r == ERR_STALE ? "freshness" : "newest commit", NULL, r,
-		      r == ERR_STALE ? "put the newest store back: this host accepted a later one"
-				     : "it cannot be read: restore the store from a backup");
+		      r == ERR_STALE
+			      ? "put the newest store back: this host accepted a later one"
+			      : "it cannot be read: restore the store from a backup, or go on "
+				"from before it: secretctl restore --accept");
 		return;
 	}
+	if (snap->commit.epoch == UINT64_MAX)
+		fault(c, "newest commit", NULL, ERR_AUTH,
+		      "nothing can follow it: secretctl restore --accept goes on from before it");
 	check_history(c, &snap->commit);
 	check_pages(c, snap);
 	/* what a damaged page or commit names is no stray */

@@ -63,6 +63,7 @@ static void hint(const struct errmsg *w, int r)
 		break;
 	case ERR_AUTH:
 		ui_hint("the store was altered, or belongs to another root key; see: secretctl check");
+		ui_hint("if a writer has ruined it, go on from before that: secretctl restore --accept");
 		break;
 	case ERR_GENERATION:
 		ui_hint("mint the bundle again: secretctl create bundle%s", flags);
@@ -80,7 +81,7 @@ static void hint(const struct errmsg *w, int r)
 			flags);
 		break;
 	case ERR_TOOBIG:
-		ui_hint("a value holds 1 MiB at most");
+		ui_hint("a value holds 1 MiB at most, a scope 64 MiB of names and versions");
 		break;
 	case ERR_DENIED:
 		ui_hint("a writer lists, sets and deletes in its scope, and reads no value; the root key can");
