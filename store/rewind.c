@@ -211,8 +211,8 @@ static int find(struct search *s, uint64_t to, struct rewind *out)
 	if (r < 0)
 		return r;
 	r = load_whole(s, to != 0, out);
-	if (r < 0)
-		return r;
+	if (r < 0 || !out->at)
+		return r < 0 ? r : ERR_INVAL;
 	out->grant_epoch = s->grant_epoch;
 	out->at->ref = s->ref;
 	s->ref = (struct blob){0};

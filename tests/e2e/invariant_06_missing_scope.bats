@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# shellcheck disable=SC2154 # dir and the like are set by helper.bash
+# shellcheck disable=SC2154,SC2153,SC2030,SC2031 # helper.bash sets dir and the paths; each test is a subshell
 #
 # Invariant 6: a missing narrow scope never exposes a broader value. It is
 # deleted, renamed, emptied: a mount refuses to start, one that runs keeps its
@@ -150,7 +150,7 @@ narrow_or_refused() {
 @test "no command reads past a lost scope or makes it anew, with no memory of it" {
 	for ref in "$SECRETFS_STORE"/refs/*; do
 		mv "$ref" "$dir/ref"
-		SECRETFS_STATE=$dir/forgetful
+		export SECRETFS_STATE=$dir/forgetful
 		narrow_or_refused secretctl get secret TOKEN --reveal -p flytesnacks -d development
 		# shellcheck disable=SC2016 # for the command's shell
 		narrow_or_refused secretctl run --secret TOKEN -p flytesnacks -d development -- sh -c 'printf %s "$TOKEN"'

@@ -5,7 +5,7 @@
 # a right that was withdrawn is withdrawn for the next open; and what is wrong with it is said once,
 # with line and reason.
 
-# shellcheck disable=SC2154 # dir is set by sandbox
+# shellcheck disable=SC2154,SC2119 # dir is set by sandbox
 load helper
 
 setup() {
@@ -21,6 +21,7 @@ teardown() {
 	[[ -z ${hung:-} ]] || { umount -l "$dir/hangs" && wait; } || :
 }
 
+# shellcheck disable=SC2120 # [OPTIONS]: most tests want none
 serve() {
 	secretfs "$mnt" -o "bundle=$dir/bundle,log=stderr${1:-}" 2>>"$dir/log" 3>&- 4>&-
 }

@@ -2,7 +2,7 @@
 #
 # Invariant 18 by the command line: what the root accepts, of which date, and who may write after.
 
-# shellcheck disable=SC2154 # dir is set by sandbox
+# shellcheck disable=SC2154,SC2153 # dir is set by sandbox
 load helper
 setup() {
 	sandbox

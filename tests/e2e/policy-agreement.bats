@@ -17,6 +17,7 @@ pick() {
 
 # One section of the policy, with lists or without.
 section() {
+	# shellcheck disable=SC2034 # pick takes it by name
 	local items=(uid:0 uid:2000 uid:2001 uid:3000-3001 gid:3000 gid:2001 uid:7)
 	echo "[$1]"
 	((RANDOM % 3)) || echo "mode = 0$((RANDOM % 2 * 4))$((RANDOM % 2 * 4))$((RANDOM % 2 * 4))"

@@ -50,13 +50,13 @@ finding() {
 		bash -c "${line#note }"
 		grep -q 'fuse.secretfs' /etc/updatedb.conf || break
 		[[ $(finding updatedb) == "ok " ]] || break
-		line=done
+		line=fixed
 	done
 	conf=$(cat /etc/updatedb.conf)
 	rm /etc/updatedb.conf
 	absent=$(finding updatedb)
 	own_etc_end
-	same done "$line" "$conf"
+	same fixed "$line" "$conf"
 	same "ok " "$absent"
 }
 

@@ -86,6 +86,7 @@ left_in_memory() {
 	}
 	limited secretctl init >/dev/null
 	run -0 limited secretctl import - <"$dir/a.env"
+	# shellcheck disable=SC2016 # for the inner shell
 	limited sh -c 'cat "$1" | secretctl import - --replace' sh "$dir/a.env"
 	limited secretctl import "$dir/many.env" >/dev/null
 	limited secretctl import "$dir/many.json" --group json >/dev/null
