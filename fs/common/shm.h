@@ -5,7 +5,8 @@
  *
  * The requests.  The server reads /dev/fuse straight into the slot, and empties the slot after the
  * reply, or after it has put the request among those that wait.  A successor answers all that it
- * finds: a second reply to one request is harmless.
+ * finds: a second reply to one request is harmless.  One that waits for something else moves on to a row
+ * of its own (park.h).
  *
  * What is open.  A handle is a row here, found again by the id of the request that opened it, so
  * that an OPEN which is answered twice is one row.  A row leads to the version that was opened.
@@ -42,6 +43,8 @@
 #define SHM_NODE_KEY 16
 #define SHM_PAGED 4
 #define SHM_DROPS 131072u
+#define SHM_PARKED 2048u
+#define SHM_PARKED_SIZE 320 /* of a request: a name of 255 bytes fits */
 
 struct shm_request {	      /* that waits to be answered */
 	_Atomic uint32_t len; /* 0 = free; written last */
@@ -76,6 +79,11 @@ struct shm_dir {       /* dir_record.h */
 	uint64_t ino;  /* 0 = free */
 	uint64_t time; /* ns since 1970: changed at least so late; 0: never without one who tells */
 	uint32_t gone; /* that many of this name */
+};
+
+struct shm_parked {				      /* a request that waits (park.h) */
+	_Alignas(8) uint8_t request[SHM_PARKED_SIZE]; /* begins with its length, 0: free */
+	int64_t since;				      /* ms of the monotonic clock */
 };
 
 /* Slot and status are on pages of their own by padding and not by _Alignas: mmap aligns to the pages that
@@ -116,6 +124,7 @@ struct shm {
 	uint32_t next_drop;
 	_Atomic uint32_t dropping; /* how many */
 	_Atomic uint64_t drops[SHM_DROPS];
+	struct shm_parked parked[SHM_PARKED];
 };
 
 _Static_assert(offsetof(struct shm, slot) % SHM_PAGE == 0 &&

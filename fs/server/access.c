@@ -2,47 +2,22 @@
 #include "access.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <time.h>
 
-#define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
-#define GROUPS_USUAL 64
-
-static struct policy_decision decide_by_groups(const struct policy_access *a,
-					       const struct access_caller *c)
+/*
+ * Unknown groups (the caller is gone, or outside this pid namespace, or has more of them than are
+ * looked at) could be a group that is denied, or one whose mode bits allow less than those of others.
+ */
+struct policy_decision access_decide_groups(const struct policy_access *a, uid_t uid, gid_t gid,
+					    const gid_t *groups, int n, int max)
 {
-	gid_t usual[GROUPS_USUAL], *groups = usual, *many = NULL;
-	int n = c->groups(c->arg, usual, GROUPS_USUAL);
 	struct policy_decision d;
 
-	if (n > GROUPS_USUAL && n <= GROUPS_MAX && (many = calloc((size_t)n, sizeof(*many)))) {
-		int cap = n;
-
-		groups = many;
-		n = c->groups(c->arg, many, cap);
-		if (n > cap)
-			n = cap;
-	} else if (n > GROUPS_USUAL) {
-		n = -1;
-	}
-	/*
-	 * Unknown groups (the caller is gone, or outside this pid namespace) could be a group that is
-	 * denied, or one whose mode bits allow less than those of others.
-	 */
 	if (n < 0)
-		d = (struct policy_decision){POLICY_DENY, a->line, "groups unknown"};
-	else
-		d = policy_decide(a, c->uid, c->gid, groups, (size_t)n);
-	free(many);
-	return d;
-}
-
-struct policy_decision access_decide(const struct policy_access *a, const struct access_caller *c)
-{
-	struct policy_decision d = policy_decide(a, c->uid, c->gid, NULL, 0);
-
-	if (d.answer == POLICY_ASK_GROUPS)
-		d = decide_by_groups(a, c);
+		return (struct policy_decision){POLICY_DENY, a->line, "groups unknown"};
+	if (n > max)
+		return (struct policy_decision){POLICY_DENY, a->line, "too many groups"};
+	d = policy_decide(a, uid, gid, groups, (size_t)n);
 	if (d.answer == POLICY_ASK_GROUPS)
 		d.answer = POLICY_DENY;
 	return d;

@@ -11,17 +11,12 @@
 
 #include "policy.h"
 
-struct access_caller {
-	uid_t uid;
-	gid_t gid;
-	/* Asks for the supplementary groups, called only when they decide: writes up to cap of them
-	 * and returns how many there are, or a negative number. */
-	int (*groups)(void *arg, gid_t *out, int cap);
-	void *arg;
-};
-
-/* Judge by the policy; never POLICY_ASK_GROUPS. */
-struct policy_decision access_decide(const struct policy_access *a, const struct access_caller *c);
+/*
+ * Judge by the policy, of whom the numbers alone do not decide (POLICY_ASK_GROUPS).  n groups, of which
+ * the first max are known; -1: none is.
+ */
+struct policy_decision access_decide_groups(const struct policy_access *a, uid_t uid, gid_t gid,
+					    const gid_t *groups, int n, int max);
 
 /* expires in s since 1970, 0 = never; commit_time in ns.  The later of clock and commit counts. */
 bool access_expired(uint64_t expires, uint64_t commit_time);

@@ -552,6 +552,27 @@ int open_file_open(struct files *f, const struct open_file_opener *by,
 	return 0;
 }
 
+bool open_file_is_warm(struct files *f, const struct open_file_opener *by,
+		       const struct value_cache_source *src)
+{
+	uint64_t handle;
+
+	return *open_file_slot(f, by->node, src->version, by->level) ||
+	       value_cache_has(f->sealed, src) ||
+	       (by->again && find_unique(f, by->unique, &handle));
+}
+
+bool open_file_can_fetch(struct files *f, uint64_t ino, uint64_t handle,
+			 const struct value_cache_source *src)
+{
+	const struct shm_handle *h = row_of(f, ino, handle);
+	const struct version v = version_of(&f->shared->versions[h->version]);
+	struct value_cache_source from = *src;
+
+	from.version = &v;
+	return value_cache_has(f->sealed, &from);
+}
+
 const struct shm_version *open_file_missing(struct files *f, uint64_t ino, uint64_t handle)
 {
 	const struct shm_handle *h = row_of(f, ino, handle);

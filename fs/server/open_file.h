@@ -52,6 +52,9 @@ struct accounts *files_accounts(struct files *f); /* borrowed */
 
 /* Has a predecessor opened something for this request? */
 bool open_file_knows(const struct files *f, uint64_t unique);
+/* Can a version be opened without its object? */
+bool open_file_is_warm(struct files *f, const struct open_file_opener *by,
+		       const struct value_cache_source *src);
 /*
  * Open a version.  0, or the errno for the caller; *store_error is then the error of store/ behind
  * it, or 0.
@@ -61,6 +64,9 @@ WUR int open_file_open(struct files *f, const struct open_file_opener *by,
 /* What has to be fetched before this handle has data; NULL when nothing has, or no such handle is
  * open. */
 const struct shm_version *open_file_missing(struct files *f, uint64_t ino, uint64_t handle);
+/* Can it be fetched without its object?  src's version is not looked at. */
+bool open_file_can_fetch(struct files *f, uint64_t ino, uint64_t handle,
+			 const struct value_cache_source *src);
 /* Fetch it; src's version is not looked at.  As open_file_open. */
 WUR int open_file_fetch(struct files *f, uint64_t ino, uint64_t handle,
 			const struct value_cache_source *src, int *store_error);

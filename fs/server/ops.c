@@ -25,14 +25,11 @@ static struct server *server_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-/* The entry of a node id as of now; NULL after the request was answered. */
+/* The entry of a node id as of now, which session.c has waited for; NULL after the request was answered. */
 static const struct view_entry *current(fuse_req_t req, fuse_ino_t ino)
 {
-	struct server *s = server_of(req);
-	const struct view_entry *e;
+	const struct view_entry *e = view_by_ino(server_of(req)->view, ino);
 
-	server_refresh(s);
-	e = view_by_ino(s->view, ino);
 	if (!e)
 		fuse_reply_err(req, ESTALE); /* makes the kernel look the name up again */
 	return e;
@@ -41,10 +38,7 @@ static const struct view_entry *current(fuse_req_t req, fuse_ino_t ino)
 /* The same, and what is open without a name any more. */
 static bool find_node(fuse_req_t req, fuse_ino_t ino, struct attr_node *n)
 {
-	struct server *s = server_of(req);
-
-	server_refresh(s);
-	if (attr_find(s, ino, n))
+	if (attr_find(server_of(req), ino, n))
 		return true;
 	fuse_reply_err(req, ESTALE);
 	return false;
@@ -104,7 +98,6 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param p;
 
 	if (!fsnotify_settled(s->events)) {
-		server_refresh(s);
 		if (lookup_for_event(req, parent, name))
 			return;
 	}
@@ -176,48 +169,61 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 /* ---- access ---- */
 
-static int caller_groups(void *arg, gid_t *out, int cap)
+/* False: the groups of the caller decide, and the request waits for them. */
+static bool decide(fuse_req_t req, uint8_t level, const char *name, struct policy_decision *d)
 {
-	return fuse_req_getgroups(arg, cap, out);
-}
-
-static struct policy_decision decide(fuse_req_t req, uint8_t level, const char *name)
-{
-	const struct server *s = server_of(req);
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	const struct access_caller caller = {ctx->uid, ctx->gid, caller_groups, req};
+	struct server *s = server_of(req);
+	const struct fuse_ctx ctx = *fuse_req_ctx(req);
+	const struct fetch *groups = NULL;
 	struct policy_access access;
+	int err;
 
 	mount_policy_access(s->rules, server_scope(s, level), name, &access);
-	return access_decide(&access, &caller);
+	*d = policy_decide(&access, ctx.uid, ctx.gid, NULL, 0);
+	if (d->answer != POLICY_ASK_GROUPS)
+		return true;
+	/* Who is outside this pid namespace has no number here. */
+	err = ctx.pid ? server_groups(s, req, &groups) : ESRCH;
+	if (err < 0)
+		return false;
+	*d = access_decide_groups(&access, ctx.uid, ctx.gid, groups ? groups->groups : NULL,
+				  groups && !groups->error ? groups->ngroups : -1,
+				  FETCH_GROUPS_MAX);
+	return true;
 }
 
-static bool may_access(fuse_req_t req, const struct attr_node *n, int mask)
+/* 0, the errno, or -1: it waits. */
+static int may_access(fuse_req_t req, const struct attr_node *n, int mask)
 {
-	char name[NAME_SIZE];
+	struct policy_decision d;
+	char path[NAME_SIZE];
+	const char *name = path;
 
 	if (n->entry && n->entry->kind == VIEW_DIR)
-		return true;
+		return 0;
 	if (mask & X_OK)
-		return false;
+		return EACCES;
 	if (!(mask & R_OK))
-		return true;
-	if (!n->entry)
-		return decide(req, n->held->level, n->held->name).answer == POLICY_ALLOW;
-	view_path(server_of(req)->view, n->entry, name);
-	return decide(req, n->entry->level, name).answer == POLICY_ALLOW;
+		return 0;
+	if (n->entry)
+		view_path(server_of(req)->view, n->entry, path);
+	else
+		name = n->held->name;
+	if (!decide(req, n->entry ? n->entry->level : n->held->level, name, &d))
+		return -1;
+	return d.answer == POLICY_ALLOW ? 0 : EACCES;
 }
 
 static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
 	struct attr_node n;
+	int err;
 
 	if (!find_node(req, ino, &n))
 		return;
-	if (mask & W_OK)
-		fuse_reply_err(req, EROFS);
-	else
-		fuse_reply_err(req, may_access(req, &n, mask) ? 0 : EACCES);
+	err = mask & W_OK ? EROFS : may_access(req, &n, mask);
+	if (err >= 0)
+		fuse_reply_err(req, err);
 }
 
 static void log_open_decision(fuse_req_t req, uint64_t ino, uint8_t level, const char *name,
@@ -256,13 +262,31 @@ static void log_store_error(struct server *s, uint64_t ino, const char *name, ui
 			scope_str(server_scope(s, level), scope), err_str(error));
 }
 
+/*
+ * The object that src is opened from, unless it can be opened without.  0, the errno, or -1: the
+ * request waits for it; *store_error is then the error behind it, or 0.
+ */
+static int get_object(fuse_req_t req, bool warm, const uint8_t id[static HASH_SIZE],
+		      struct value_cache_source *src, int *store_error)
+{
+	const struct fetch *t = NULL;
+	int err = warm ? 0 : server_object(server_of(req), req, src->ring, id, &t);
+
+	*store_error = t ? t->error : err == EIO ? ERR_TIMEOUT : 0;
+	if (err)
+		return err;
+	src->sealed = t ? &t->sealed : NULL;
+	return access_errno(*store_error);
+}
+
+/* 0, the errno, or -1: it waits. */
 static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, uint64_t *handle)
 {
 	struct server *s = server_of(req);
 	const struct view_file *f = view_file_of(s->view, e);
 	struct version v = {
 		.set_epoch = f->set_epoch, .time = f->time, .gen = f->gen, .len = f->len};
-	const struct value_cache_source src = {s->backend, server_ring(s, e->level), &v, name};
+	struct value_cache_source src = {s->backend, server_ring(s, e->level), &v, name, NULL};
 	const struct open_file_opener by = {
 		.node = view_node(s->view, e),
 		.uid = fuse_req_ctx(req)->uid,
@@ -276,15 +300,20 @@ static int unseal(fuse_req_t req, const struct view_entry *e, const char *name, 
 	int store_error, err;
 
 	memcpy(v.id, f->id, HASH_SIZE);
-	err = open_file_open(s->files, &by, &src, handle, &store_error);
+	err = get_object(req, open_file_is_warm(s->files, &by, &src), f->id, &src, &store_error);
+	if (err < 0)
+		return err;
+	if (!err)
+		err = open_file_open(s->files, &by, &src, handle, &store_error);
 	log_store_error(s, e->ino, name, e->level, store_error);
 	stats_value(e->ino, f->id, err, store_error);
 	return err;
 }
 
-/* What was opened from a predecessor of this process. */
-static int unseal_again(struct server *s, uint64_t ino, uint64_t handle)
+/* What was opened from a predecessor of this process.  0, the errno, or -1: it waits. */
+static int unseal_again(fuse_req_t req, uint64_t ino, uint64_t handle)
 {
+	struct server *s = server_of(req);
 	const struct shm_version *v = open_file_missing(s->files, ino, handle);
 	struct value_cache_source src = {.backend = s->backend};
 	int store_error, err;
@@ -295,11 +324,17 @@ static int unseal_again(struct server *s, uint64_t ino, uint64_t handle)
 		return EBADF;
 	src.ring = server_ring(s, v->level);
 	src.name = v->name;
-	err = open_file_fetch(s->files, ino, handle, &src, &store_error);
+	err = get_object(req, open_file_can_fetch(s->files, ino, handle, &src), v->id, &src,
+			 &store_error);
+	if (err < 0)
+		return err;
+	if (!err)
+		err = open_file_fetch(s->files, ino, handle, &src, &store_error);
 	log_store_error(s, ino, v->name, v->level, store_error);
 	return err;
 }
 
+/* 0, the errno, or -1: it waits. */
 static int open_file(fuse_req_t req, const struct view_entry *e, fuse_ino_t ino, uint64_t *handle)
 {
 	const struct server *s = server_of(req);
@@ -309,7 +344,8 @@ static int open_file(fuse_req_t req, const struct view_entry *e, fuse_ino_t ino,
 	int err;
 
 	view_path(s->view, e, name);
-	d = decide(req, e->level, name);
+	if (!decide(req, e->level, name, &d))
+		return -1;
 	if (d.answer != POLICY_ALLOW) {
 		log_open_decision(req, e->ino, e->level, name, &d, NULL);
 		return EACCES;
@@ -319,7 +355,8 @@ static int open_file(fuse_req_t req, const struct view_entry *e, fuse_ino_t ino,
 		log_open_decision(req, e->ino, e->level, name, &d, "expired");
 		return EKEYEXPIRED;
 	}
-	if (ino != view_node(s->view, e) && retry_first(s->shared, ino, ctx.uid, ctx.pid))
+	if (ino != view_node(s->view, e) && !server_has_waited(s) &&
+	    retry_first(s->shared, ino, ctx.uid, ctx.pid))
 		return ESTALE;
 	err = unseal(req, e, name, handle);
 	if (err == EMFILE || err == ENFILE)
@@ -339,7 +376,8 @@ static int open_held(fuse_req_t req, const struct shm_version *held, uint64_t *h
 	const struct shm_version row = *held; /* the table may change */
 	struct version v = {
 		.set_epoch = row.set_epoch, .time = row.time, .gen = row.gen, .len = row.len};
-	const struct value_cache_source src = {s->backend, server_ring(s, row.level), &v, row.name};
+	const struct value_cache_source src = {s->backend, server_ring(s, row.level), &v, row.name,
+					       NULL};
 	const struct open_file_opener by = {
 		.node = row.node,
 		.uid = fuse_req_ctx(req)->uid,
@@ -348,11 +386,13 @@ static int open_held(fuse_req_t req, const struct shm_version *held, uint64_t *h
 		.level = row.level,
 		.again = s->again,
 	};
-	struct policy_decision d = decide(req, row.level, row.name);
+	struct policy_decision d;
 	const char *reason = NULL;
 	int store_error, err = 0;
 
 	memcpy(v.id, row.id, HASH_SIZE);
+	if (!decide(req, row.level, row.name, &d))
+		return -1;
 	if (!open_file_holds(s->files, row.node, by.uid))
 		return ESTALE;
 	if (d.answer != POLICY_ALLOW)
@@ -365,6 +405,7 @@ static int open_held(fuse_req_t req, const struct shm_version *held, uint64_t *h
 	return err;
 }
 
+/* 0, the errno, or -1: it waits. */
 static int open_node(fuse_req_t req, fuse_ino_t ino, const struct attr_node *n,
 		     struct fuse_file_info *fi)
 {
@@ -397,6 +438,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	known = s->again && open_file_knows(s->files, server_unique(s));
 	own = n.entry && ino == view_node(s->view, n.entry);
 	err = open_node(req, ino, &n, fi);
+	if (err < 0)
+		return; /* it waits */
 	stats_open(err);
 	if (err) {
 		fuse_reply_err(req, err);
@@ -418,8 +461,10 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct server *s = server_of(req);
 	struct open_file_data d;
 	size_t at = (size_t)off;
-	int err = unseal_again(s, ino, fi->fh);
+	int err = unseal_again(req, ino, fi->fh);
 
+	if (err < 0)
+		return; /* it waits */
 	if (err) {
 		fuse_reply_err(req, err);
 		return;
@@ -596,7 +641,6 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, uint64_
 	const struct view_entry *dir;
 	uint32_t i;
 
-	server_refresh(s);
 	if (off == 0)
 		dir_handle_rewind(s->dir_handles, handle, s->view);
 	b.view = dir_handle_view(s->dir_handles, handle, s->view);

@@ -25,7 +25,6 @@ struct reload {
 	int news_fd, kick_fd;
 
 	pthread_mutex_t lock;
-	pthread_cond_t done;
 	/* Loads are numbered.  A load is started, in one step, with the watches emptied: what was
 	 * committed before an empty watch was seen is in the last load started. */
 	uint64_t started, finished, given_up;
@@ -99,6 +98,14 @@ static void collect_entry(void *arg, const struct view_entry *was, const struct 
 	c->failed |= fsnotify_note(&c->news->changes, c->old, was, c->new, is) < 0;
 }
 
+static void wake(int fd)
+{
+	const uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		log_say(LOGGED_DEBUG, "eventfd: %s", strerror(errno));
+}
+
 /* Files whose owner or mode the new rules change. */
 static void collect_ownership(struct collecting *c, const struct view *v,
 			      const struct mount_policy *old, const struct mount_policy *new,
@@ -125,7 +132,6 @@ static int publish_locked(struct reload *r, struct view *view, struct mount_poli
 	struct reload_news *n = calloc(1, sizeof(*n));
 	struct collecting c = {.news = n, .old = r->view, .new = view};
 	const struct view_changes changes = {collect_entry, collect_attr, &c};
-	uint64_t one = 1;
 
 	if (!n) {
 		view_unref(view);
@@ -157,8 +163,6 @@ static int publish_locked(struct reload *r, struct view *view, struct mount_poli
 	*(r->last ? &r->last->next : &r->first) = n;
 	r->last = n;
 	pthread_mutex_unlock(&r->lock);
-	if (write(r->news_fd, &one, sizeof(one)) < 0)
-		log_say(LOGGED_DEBUG, "eventfd: %s", strerror(errno));
 	return 0;
 }
 
@@ -308,9 +312,7 @@ static void *follow_policy(void *arg)
 
 		if (r->o.policy->state != r->policy_taken)
 			take_policy(r);
-		pthread_mutex_lock(&r->lock);
-		pthread_cond_broadcast(&r->done);
-		pthread_mutex_unlock(&r->lock);
+		wake(r->news_fd);
 		policy_area_wait(r->o.policy, finished);
 	}
 	return NULL;
@@ -340,8 +342,8 @@ static void end_load(struct reload *r)
 {
 	pthread_mutex_lock(&r->lock);
 	r->finished = r->started;
-	pthread_cond_broadcast(&r->done);
 	pthread_mutex_unlock(&r->lock);
+	wake(r->news_fd);
 }
 
 static int patience(const struct reload *r)
@@ -405,41 +407,31 @@ static bool has_policy(struct reload *r)
 	return look ? look <= r->policy_given_up : r->policy_taken == r->o.policy->state;
 }
 
-static void give_up(struct reload *r)
+void reload_give_up(struct reload *r)
 {
-	if (!has_store(r)) {
+	bool store, policy;
+
+	pthread_mutex_lock(&r->lock);
+	if (!(store = has_store(r)))
 		r->given_up = needed(r);
+	if (!(policy = has_policy(r)))
+		r->policy_given_up = policy_area_needed(r->o.policy, r->o.policy_watch);
+	pthread_mutex_unlock(&r->lock);
+	if (!store)
 		log_say(LOGGED_WARNING,
 			"the store does not answer in time; still serving the last good view");
-	}
-	if (!has_policy(r)) {
-		r->policy_given_up = policy_area_needed(r->o.policy, r->o.policy_watch);
+	if (!policy)
 		log_say(LOGGED_WARNING,
 			"%s: its file system or the user database does not answer in time; the last good policy stays in force",
 			r->o.policy_path);
-	}
 }
 
-static void wait_for(struct reload *r)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += RELOAD_WAIT_MS / 1000;
-	while (!has_store(r) || !has_policy(r))
-		if (pthread_cond_timedwait(&r->done, &r->lock, &until) == ETIMEDOUT) {
-			give_up(r);
-			return;
-		}
-}
-
-struct reload_news *reload_settle(struct reload *r)
+struct reload_news *reload_take(struct reload *r, bool *settled)
 {
 	struct reload_news *n;
 
 	pthread_mutex_lock(&r->lock);
-	if (!has_store(r) || !has_policy(r))
-		wait_for(r);
+	*settled = has_store(r) && has_policy(r);
 	n = r->first;
 	r->first = r->last = NULL;
 	pthread_mutex_unlock(&r->lock);
@@ -453,13 +445,10 @@ int reload_fd(const struct reload *r)
 
 void reload_kick(struct reload *r)
 {
-	uint64_t one = 1;
-
 	pthread_mutex_lock(&r->lock);
 	r->kicked = true;
 	pthread_mutex_unlock(&r->lock);
-	if (write(r->kick_fd, &one, sizeof(one)) < 0)
-		log_say(LOGGED_DEBUG, "eventfd: %s", strerror(errno));
+	wake(r->kick_fd);
 }
 
 /* ---- the start ---- */
@@ -477,21 +466,15 @@ static void release(struct reload *r)
 	mount_policy_unref(r->rules);
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_destroy(&r->publishing);
-	pthread_cond_destroy(&r->done);
 	free(r);
 }
 
 static int prepare(struct reload *r)
 {
-	pthread_condattr_t monotonic;
 	int e;
 
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->publishing, NULL);
-	pthread_cond_init(&r->done, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	r->news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	/* What changed since the first load, before there was a watch, is in the first one here. */
 	r->kicked = true;

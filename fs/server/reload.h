@@ -49,16 +49,16 @@ struct reload_news { /* in the order they came about; the receiver takes all ove
 /* Borrows what options point to; takes references of the view and rules that are served first. */
 WUR int reload_start(const struct reload_options *o, struct view *view, struct mount_policy *rules,
 		     struct reload **out);
-/* Polls readable when there is news. */
+/* Polls readable when there is news, or none is to be waited for any more. */
 int reload_fd(const struct reload *r);
 
 /*
- * To be called before a request is answered.  When the store or the policy has changed and the
- * change is not loaded yet, waits for it, RELOAD_WAIT_MS at most, and not again for the same load.
- * Returns what news there is, or NULL.
+ * What news there is, or NULL; does not wait.  *settled: it was committed before this call, and is
+ * loaded, or was given up; else reload_fd polls readable when it may be.
  */
-#define RELOAD_WAIT_MS 1000
-struct reload_news *reload_settle(struct reload *r);
+struct reload_news *reload_take(struct reload *r, bool *settled);
+/* It was waited for long enough: what is being loaded now is not waited for again. */
+void reload_give_up(struct reload *r);
 void reload_news_free(struct reload_news *n); /* this one and all behind it */
 
 /* Look at everything again now. */

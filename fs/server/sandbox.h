@@ -16,7 +16,8 @@ struct sandbox {
 	uid_t uid; /* 0: stay who we are */
 	bool any;  /* what there is will do, even if nothing is */
 	gid_t gid;
-	const char *store, *state;	     /* state NULL: none */
+	const char *store, *state; /* state NULL: none */
+	int proc; /* of a procfs that shows all processes, as far as one is to be had; O_PATH */
 	char store_path[64], state_path[64]; /* by what they are opened from now on */
 };
 
@@ -32,5 +33,8 @@ WUR int sandbox_files(const struct sandbox *s, const char *store_id, const char 
 		      size_t n);
 /* The system calls; every other ends the process.  ERR_IO. */
 WUR int sandbox_calls(void);
+
+/* Can the groups of any caller be read?  Asked when privileges are dropped. */
+bool sandbox_sees_all(const struct sandbox *s);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "server.h"
 
+#include <errno.h>
+#include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -60,13 +62,88 @@ static void adopt(struct server *s, struct reload_news *n)
 	memset(s->shared->served, 0xff, HASH_SIZE);
 }
 
-void server_refresh(struct server *s)
+bool server_refresh(struct server *s)
 {
-	struct reload_news *news = reload_settle(s->reload);
+	bool settled;
+	struct reload_news *news = reload_take(s->reload, &settled);
 
 	for (struct reload_news *n = news; n; n = n->next)
 		adopt(s, n);
 	reload_news_free(news);
+	return settled;
+}
+
+/* ---- waiting ---- */
+
+/* Its row, as long as it waits. */
+static struct parked *park(struct server *s)
+{
+	if (!s->parked)
+		s->parked = park_add(s->park, s->request, s->request->len, s->request->uid);
+	s->stays = s->parked != NULL;
+	return s->parked;
+}
+
+bool server_has_waited(const struct server *s)
+{
+	return s->parked && s->parked->object;
+}
+
+bool server_wait(struct server *s)
+{
+	struct parked *p = park(s);
+
+	if (p)
+		p->for_state = true;
+	return p;
+}
+
+/* Takes a reference of t over, if it is to be waited for. */
+static int wait_for(struct server *s, fuse_req_t req, struct fetch *t, bool object)
+{
+	struct parked *p = t ? park(s) : NULL;
+
+	if (!p) {
+		fetch_leave(s->fetcher, t);
+		return t ? EAGAIN : ENOMEM;
+	}
+	*(object ? &p->object : &p->groups) = t;
+	*(object ? &p->for_object : &p->for_groups) = true;
+	fuse_reply_none(req);
+	return -1;
+}
+
+int server_object(struct server *s, fuse_req_t req, const struct keyring *ring,
+		  const uint8_t id[static HASH_SIZE], const struct fetch **out)
+{
+	struct parked *p = s->parked;
+
+	if (p && p->object && fetch_is(p->object, ring, id) && p->object->done) {
+		*out = p->object;
+		return 0;
+	}
+	if (p && p->late)
+		return EIO;
+	if (p && p->object) { /* there is a newer version meanwhile */
+		fetch_leave(s->fetcher, p->object);
+		p->object = NULL;
+	}
+	return wait_for(s, req, fetch_object(s->fetcher, s->request->uid, s->backend, ring, id),
+			true);
+}
+
+int server_groups(struct server *s, fuse_req_t req, const struct fetch **out)
+{
+	struct parked *p = s->parked;
+
+	if (p && p->groups && p->groups->done) {
+		*out = p->groups;
+		return 0;
+	}
+	if (p && p->late)
+		return EIO;
+	return wait_for(s, req, fetch_groups(s->fetcher, s->request->uid, (pid_t)s->request->pid),
+			false);
 }
 
 /* ---- beginning ---- */

@@ -12,6 +12,7 @@
 #include "bundle.h"
 #include "pagecache.h"
 #include "fsnotify.h"
+#include "park.h"
 #include "open_file.h"
 #include "busy_poll.h"
 #include "dir_handle.h"
@@ -29,6 +30,7 @@
 
 struct fuse_in_header;
 struct fuse_session;
+struct fuse_req;
 
 struct server {
 	/* Set up before serving, in this order; taken down by the end of the process. */
@@ -50,7 +52,11 @@ struct server {
 	struct request_queue *queue;
 	struct log_once said;
 	struct busy_poll busy_poll;
+	struct fetcher *fetcher;
+	struct park *park;
 	const struct fuse_in_header *request; /* that is being answered */
+	struct parked *parked;		      /* its row, if it has waited; else NULL */
+	bool stays;			      /* it waits on, and is taken up again */
 	bool again; /* it is one that a predecessor may have begun to answer */
 };
 
@@ -58,8 +64,21 @@ struct server {
  * s->se and s->shared are set, helper is the channel to it. */
 WUR int server_start(struct server *s, int helper, const struct reload_options *o);
 
-/* Take up what has been committed so far (reload_settle).  Before every answer that depends on it. */
-void server_refresh(struct server *s);
+/* Take up what has been committed and loaded so far.  False: something is being loaded that answers
+ * have to wait for. */
+bool server_refresh(struct server *s);
+
+/*
+ * What the request needs from outside.  0: there it is, as long as the request is.  The errno, when it
+ * is not to be had.  -1: the request is parked, req is gone, and it begins anew when it is there.
+ */
+int server_object(struct server *s, struct fuse_req *req, const struct keyring *ring,
+		  const uint8_t id[static HASH_SIZE], const struct fetch **out);
+int server_groups(struct server *s, struct fuse_req *req, const struct fetch **out);
+/* Has it been parked for an object before? */
+bool server_has_waited(const struct server *s);
+/* Park it until nothing is being loaded.  False: there is no room. */
+bool server_wait(struct server *s);
 
 /* Remember for a successor that watchers have heard of everything, if they have. */
 void server_told(struct server *s);

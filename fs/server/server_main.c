@@ -254,6 +254,8 @@ static bool load_first_view(struct serve *st)
 static bool make_tables(struct serve *st)
 {
 	return (request_queue_open(st->server.shared, &st->server.queue) == 0 &&
+		fetcher_open(st->box.proc, &st->server.fetcher) == 0 &&
+		park_open(st->server.shared, st->server.fetcher, &st->server.park) == 0 &&
 		files_open(st->server.shared, &st->server.files) == 0 &&
 		listings_open(&st->server.dir_handles) == 0 &&
 		(!st->c->cache_seconds || pagecache_open(st->server.shared, st->c->cache_seconds,
@@ -446,10 +448,14 @@ static bool confine(struct serve *st)
 	}
 	if (!make_floors(st) || sandbox_files(&st->box, store, scopes, n) < 0)
 		return false;
-	if (sandbox_calls() == 0)
-		return true;
-	log_say(LOGGED_ERROR, "seccomp: %s", strerror(errno));
-	return false;
+	if (sandbox_calls() != 0) {
+		log_say(LOGGED_ERROR, "seccomp: %s", strerror(errno));
+		return false;
+	}
+	if (!sandbox_sees_all(&st->box))
+		log_say(LOGGED_WARNING,
+			"/proc hides processes from the server (hidepid): whoever only a group rule would let in is refused; mount /proc with hidepid=0, or name users");
+	return true;
 }
 
 static bool prepare(struct serve *st)

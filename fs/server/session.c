@@ -160,11 +160,50 @@ static uint32_t flags_offered(const struct shm *sh)
 	return init.flags & FUSE_INIT_EXT ? init.flags2 : 0;
 }
 
-static void answer(struct server *s, const struct fuse_in_header *in, bool left)
+/* Requests whose answers depend on what has been committed. */
+static bool needs_state(uint32_t opcode)
+{
+	switch (opcode) {
+	case FUSE_LOOKUP:
+	case FUSE_GETATTR:
+	case FUSE_OPEN:
+	case FUSE_ACCESS:
+	case FUSE_OPENDIR:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+	case FUSE_GETXATTR:
+	case FUSE_LISTXATTR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void refuse(const struct server *s, const struct fuse_in_header *in, int err)
+{
+	const struct fuse_out_header out = {
+		.len = sizeof(out), .error = -err, .unique = in->unique};
+
+	if (write(fuse_session_fd(s->se), &out, sizeof(out)) < 0)
+		log_say(LOGGED_DEBUG, "nobody waited for it any more");
+}
+
+/* It is answered, or waits in a row of its own (s->stays). */
+static void answer(struct server *s, const struct fuse_in_header *in, struct parked *parked,
+		   bool left)
 {
 	struct shm *sh = s->shared;
 
 	s->request = in;
+	s->parked = parked;
+	s->stays = false;
+	if (in->opcode == FUSE_INTERRUPT)
+		return; /* no answer takes so long that it would be worth it */
+	if (needs_state(in->opcode) && !server_refresh(s)) {
+		if (!server_wait(s))
+			refuse(s, in, EAGAIN);
+		return;
+	}
 	s->again = left || (in->unique & SERVER_RESENT);
 	sh->active = in->unique;
 	if (in->opcode == FUSE_INIT) {
@@ -185,15 +224,38 @@ static void answer(struct server *s, const struct fuse_in_header *in, bool left)
 
 static void answer_slot(struct server *s, bool left)
 {
-	answer(s, in_slot(s), left);
+	answer(s, in_slot(s), NULL, left);
 	shm_clear(s->shared);
+}
+
+/* What it waited for is there, or its time is over. */
+static void answer_parked(struct server *s, struct parked *p)
+{
+	if (p->for_state && p->late) {
+		reload_give_up(s->reload);
+		p->late = false;
+	}
+	p->for_state = p->for_object = p->for_groups = false;
+	answer(s, park_request(s->park, p), p, p->left);
+	if (s->stays)
+		p->late = false;
+	else
+		park_done(s->park, p);
+}
+
+static void answer_all_parked(struct server *s)
+{
+	bool settled = park_is_empty(s->park) || server_refresh(s);
+	struct parked *p;
+
+	while ((p = park_ready(s->park, settled)))
+		answer_parked(s, p);
 }
 
 /* A request that killed every server which took it up gets an error, and the others get theirs. */
 static bool refuse_deadly(struct server *s, const struct fuse_in_header *in, uint64_t active)
 {
 	struct shm *sh = s->shared;
-	struct fuse_out_header out = {.len = sizeof(out), .error = -EIO, .unique = in->unique};
 
 	if (in->unique != active)
 		return false;
@@ -204,9 +266,20 @@ static bool refuse_deadly(struct server *s, const struct fuse_in_header *in, uin
 		return false;
 	log_say(LOGGED_ALARM, "a request (operation %u) ended %u servers: answering it with EIO",
 		in->opcode, sh->tries - 1);
-	if (write(fuse_session_fd(s->se), &out, sizeof(out)) < 0)
-		log_say(LOGGED_DEBUG, "nobody waited for it any more");
+	refuse(s, in, EIO);
 	return true;
+}
+
+/* Those that waited longest first. */
+static void refuse_deadly_parked(struct server *s, uint64_t active)
+{
+	struct parked *next;
+
+	for (struct parked *p = park_first(s->park); p; p = next) {
+		next = p->next;
+		if (hook_no_slot() || refuse_deadly(s, park_request(s->park, p), active))
+			park_done(s->park, p);
+	}
 }
 
 /* Begin where the predecessor ended.  What was moved from the slot may be in both places. */
@@ -219,11 +292,12 @@ static bool answer_left(struct server *s)
 
 	if (pending > SHM_SLOT_SIZE)
 		return false;
+	refuse_deadly_parked(s, active);
 	while ((r = request_queue_next(s->queue, &left))) {
 		const struct fuse_in_header *in = (const void *)r->bytes;
 
 		if (!hook_no_slot() && !refuse_deadly(s, in, active))
-			answer(s, in, true);
+			answer(s, in, NULL, true);
 		request_queue_done(s->queue, r, 0);
 	}
 	if (pending && !hook_no_slot() && !refuse_deadly(s, in_slot(s), active))
@@ -238,7 +312,7 @@ static bool offers_resend(const struct shm *sh)
 }
 
 /* After what is in the slot was answered: the kernel does not know it again by that id. */
-static void ask_again(const struct server *s, const struct session_options *o)
+static void ask_again(struct server *s, const struct session_options *o)
 {
 	const struct fuse_out_header out = {.len = sizeof(out), .error = INVAL_RESEND};
 
@@ -247,7 +321,7 @@ static void ask_again(const struct server *s, const struct session_options *o)
 	if (write(o->fuse_fd, &out, sizeof(out)) < 0)
 		log_say(LOGGED_WARNING, "the kernel does not resend requests: %s", strerror(errno));
 	else
-		log_say(LOGGED_DEBUG, "the kernel resends unanswered requests");
+		park_drop(s->park); /* what waits is sent again too */
 }
 
 /* Read a request into the slot if there is one.  1: done, 0: none, <0: the end. */
@@ -344,7 +418,7 @@ static bool answer_next(struct server *s)
 
 	if (!r)
 		return false;
-	answer(s, (const void *)r->bytes, left);
+	answer(s, (const void *)r->bytes, NULL, left);
 	request_queue_done(s->queue, r, clock_ns() - begin);
 	return true;
 }
@@ -376,7 +450,7 @@ static int answer_all(struct loop *l)
 {
 	int answered = 0;
 
-	while (answered < BURST) {
+	while (answered < (park_is_empty(l->s->park) ? BURST : LOOK_AROUND)) {
 		int n = answer_one(l);
 
 		if (n < 0)
@@ -398,19 +472,23 @@ static void take_news(struct loop *l)
 
 static enum session_end loop(struct loop *l)
 {
-	struct pollfd p[3] = {
+	struct server *s = l->s;
+	struct pollfd p[5] = {
 		{.fd = fuse_session_fd(l->s->se), .events = POLLIN},
 		{.fd = reload_fd(l->s->reload), .events = POLLIN},
 		{.fd = l->o->channel, .events = POLLIN},
+		{.fd = fetcher_store_fd(s->fetcher), .events = POLLIN},
+		{.fd = fetcher_proc_fd(s->fetcher), .events = POLLIN},
 	};
 
 	for (;;) {
-		int ms = server_tick(l->s), n;
+		int ms = server_tick(s), due = park_due(s->park), n;
 
+		if (due >= 0 && (ms < 0 || due < ms))
+			ms = due;
 		if (request_queue_len(l->s->queue))
 			ms = 0;
-		n = poll(p, 3, ms);
-
+		n = poll(p, 5, ms);
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
@@ -425,6 +503,9 @@ static enum session_end loop(struct loop *l)
 		}
 		if (p[1].revents & POLLIN)
 			take_news(l);
+		if ((p[3].revents | p[4].revents) & POLLIN)
+			fetcher_take(s->fetcher);
+		answer_all_parked(s);
 		if ((p[0].revents || request_queue_len(l->s->queue)) && answer_all(l) < 0)
 			return SESSION_UNMOUNTED;
 	}

@@ -154,13 +154,13 @@ static void keep(struct value_cache *c, const struct value_cache_source *src, st
 static int open_first(struct value_cache *c, const struct value_cache_source *src, uint8_t *out,
 		      struct blob *cipher)
 {
-	BLOB_CLEANUP struct blob sealed = {0};
-	const struct version *v = src->version;
-	int r = object_fetch(src->backend, src->ring, v->id, &sealed);
+	BLOB_CLEANUP struct blob read = {0};
+	int r = src->sealed ? 0 : object_fetch(src->backend, src->ring, src->version->id, &read);
 
 	if (r < 0)
 		return r;
-	return value_open_keep(src->ring, v, src->name, &sealed, out, c->locked->key, cipher);
+	return value_open_keep(src->ring, src->version, src->name,
+			       src->sealed ? src->sealed : &read, out, c->locked->key, cipher);
 }
 
 static int unseal_first(struct value_cache *c, const struct value_cache_source *src, uint8_t *out)

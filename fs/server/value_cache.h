@@ -23,6 +23,7 @@ struct value_cache_source { /* where a version comes from */
 	struct keyring *ring;
 	const struct version *version;
 	const char *name;
+	const struct blob *sealed; /* the object, its hash checked; NULL: it is read here */
 };
 
 /* limit: bytes kept at most. */

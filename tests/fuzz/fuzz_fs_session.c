@@ -195,11 +195,17 @@ static void fresh_tables(void)
 	request_queue_close(server.queue);
 	files_close(server.files);
 	listings_close(server.dir_handles);
+	if (server.park)
+		park_drop(server.park);
+	free(server.park);
 	shm_unmap(server.shared);
 	if (fd >= 0)
 		close(fd);
 	require(shm_new(&fd) == 0 && shm_map(fd, &server.shared) == 0);
 	ok(request_queue_open(server.shared, &server.queue));
+	if (!server.fetcher)
+		ok(fetcher_open(-1, &server.fetcher));
+	ok(park_open(server.shared, server.fetcher, &server.park));
 	ok(files_open(server.shared, &server.files));
 	ok(listings_open(&server.dir_handles));
 }
@@ -312,11 +318,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, helper) == 0);
 	require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	close(helper[1]); /* nobody hears */
-	options = (struct session_options){.channel = pair[0],
-
-					   .no_resend = true,
-					   .ready = nothing,
-					   .heard = go_on};
+	options = (struct session_options){
+		.channel = pair[0], .no_resend = true, .ready = nothing, .heard = go_on};
 	fresh_tables();
 	options_of_reload.renew = options_of_reload.whole = nothing;
 	options_of_reload.backend = f->b;

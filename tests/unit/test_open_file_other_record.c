@@ -54,7 +54,7 @@ static void fini(struct records *r)
 static int open_as(struct fixture *f, struct records *r, uid_t uid, int level,
 		   const struct version *v, uint64_t *handle)
 {
-	struct value_cache_source src = {f->b, r->bundle->rings[level], v, "token"};
+	struct value_cache_source src = {f->b, r->bundle->rings[level], v, "token", NULL};
 	int store_error = 0;
 	struct open_file_opener by = {
 		.node = 5, .uid = uid, .unique = ++r->unique, .level = (uint8_t)level};

@@ -26,7 +26,7 @@ static void its_id_and_no_other(void **state)
 	SECRET_CLEANUP struct secret *value = NULL, *out = NULL;
 	BLOB_CLEANUP struct blob right = {0}, other = {0};
 	struct version v = {.set_epoch = 3, .gen = 1, .len = LARGE}, w = v;
-	struct value_cache_source src = {f->b, k, &v, "key"};
+	struct value_cache_source src = {f->b, k, &v, "key", NULL};
 	struct value_cache *c;
 
 	ok(secret_alloc(LARGE, &value));

@@ -24,7 +24,7 @@ static void only_for_the_record_it_was_checked_for(void **state)
 	ok(value_cache_open(1 << 20, &c));
 	for (int i = 0; i < 3; i++) { /* unsealed, then remembered */
 		struct value_cache_source own = {f->b, k, &rec.versions[0],
-						 i == 2 ? "TOKEN" : "token"};
+						 i == 2 ? "TOKEN" : "token", NULL};
 
 		memset(out, 0, sizeof(out));
 		ok(value_cache_unseal(c, &own, out));
@@ -32,7 +32,7 @@ static void only_for_the_record_it_was_checked_for(void **state)
 	}
 	for (int i = 0; i < 5; i++) {
 		struct value_cache_source src = {f->b, i == 0 ? org : k, &claimed,
-						 i == 1 ? "token2" : "token"};
+						 i == 1 ? "token2" : "token", NULL};
 
 		claimed = rec.versions[0];
 		claimed.set_epoch += i == 2;

@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# Invariant 17: a hung store stops nothing else. What needs it gets EIO within the deadline, or its value
+# when the store answers again; everything else goes on.
+
+# shellcheck disable=SC2154 # dir and the paths are set by sandbox
+load helper
+load hang
+
+setup() {
+	sandbox
+	init_store
+	put KEY one
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do put "COLD$i" unread; done
+	mnt=$dir/mnt
+	printf '\n[default]\nallow = uid:0, uid:1000\n' >>"$SECRETFS_POLICY"
+	secretctl create bundle --out "$dir/bundle" >/dev/null
+	hang_build
+	hang_mount "$SECRETFS_STORE"
+}
+teardown() {
+	hang_end
+	sandbox_end
+}
+
+serve() {
+	secretfs "$mnt" -o "bundle=$dir/bundle,store=$hang_at,log=stderr$1" 2>>"$dir/log" 3>&- 4>&-
+	same one "$(cat "$mnt/KEY")"
+}
+of() { secretctl get mount "$mnt" -o json | jq -r "$1"; }
+ms() { echo $(($(date +%s%N) / 1000000)); }
+
+# times_out UID FILE: gets EIO; how long that took.
+times_out() {
+	/usr/bin/python3 - "$@" >>"$dir/eio" <<-'PY'
+		import errno, os, sys, time
+		os.setuid(int(sys.argv[1]))
+		start = time.monotonic()
+		try:
+		    os.open(sys.argv[2], os.O_RDONLY)
+		except OSError as e:
+		    if e.errno == errno.EIO:
+		        print(int((time.monotonic() - start) * 1000))
+	PY
+}
+
+# goes_on: warm reads, refusals, names, status, each within a second or so on a busy machine.
+goes_on() {
+	same one "$(timeout 3 cat "$mnt/KEY")" "warm read"
+	same one "$(as_uid 1000 timeout 3 cat "$mnt/KEY")" "warm read of another user"
+	run ! as_uid 1001 timeout 3 cat "$mnt/COLD1"
+	holds "$output" "Permission denied"
+	same 13 "$(timeout 3 ls "$mnt" | wc -l)"
+	run ! timeout 3 stat "$mnt/nothing"
+	holds "$output" "No such file"
+	same serving "$(timeout 3 secretctl get mount "$mnt" -o json | jq -r .state)"
+}
+
+@test "what was read goes on, what was not is EIO in time, SIGTERM ends it" {
+	serve
+	pid=$(of .server.pid)
+	hang_stop
+	# more of them than there are workers, by two users
+	for i in 1 2 3 4 5 6; do
+		times_out 0 "$mnt/COLD$i" &
+		times_out 1000 "$mnt/COLD$((i + 6))" &
+	done
+	sleep 0.5
+	for _ in 1 2 3; do goes_on; done
+	# a right is withdrawn
+	sed -i 's/uid:1000/uid:1002/' "$SECRETFS_POLICY"
+	run ! as_uid 1000 timeout 3 cat "$mnt/KEY"
+	holds "$output" "Permission denied"
+	sed -i 's/uid:1002/uid:1000/' "$SECRETFS_POLICY"
+	wait_for 12 eval "((\$(wc -l <\"$dir/eio\") == 12))" || fail "$(cat "$dir/eio" "$dir/log")"
+	took=$(sort -n "$dir/eio" | tail -n 1)
+	echo "# EIO after $(sort -n "$dir/eio" | head -n 1) to $took ms" >&3
+	((took < 9000)) || fail "the deadline is 5 s"
+	goes_on
+	same "$pid 0" "$(of '"\(.server.pid) \(.server.restarts)"')" "the server was replaced"
+	grep -q 'COLD1 .*no answer in time' "$dir/log"
+	kill -TERM "$(of .supervisor.pid)"
+	wait_for 12 no_daemon
+	is_not_mounted "$mnt"
+}
+
+@test "it answers again: what waits gets its value" {
+	serve
+	hang_stop
+	cat "$mnt/COLD1" >"$dir/cold1" 2>&1 &
+	wait=$!
+	sleep 1
+	goes_on
+	hang_go_on
+	wait "$wait"
+	same unread "$(cat "$dir/cold1")"
+	same unread "$(cat "$mnt/COLD2")"
+}
+
+@test "the server is killed while requests wait: they are answered" {
+	for resend in on off; do
+		serve ",resend=$resend"
+		hang_stop
+		for i in 1 2 3; do cat "$mnt/COLD$i" >"$dir/cold$i" 2>&1 & waits[i]=$!; done
+		sleep 0.5
+		kill -KILL "$(of .server.pid)"
+		sleep 0.5
+		hang_go_on
+		for i in 1 2 3; do
+			wait "${waits[i]}"
+			same unread "$(cat "$dir/cold$i")"
+		done
+		same one "$(timeout 5 cat "$mnt/KEY")"
+		umount "$mnt"
+		wait_for 10 no_daemon
+	done
+}
