@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "archive_item.h"
 #include "blob.h"
 #include "io.h"
 #include "keys.h"
@@ -17,6 +19,7 @@
 #define SEALED_KEY (crypto_box_SEALBYTES + KEY)
 #define MESSAGE_MAX (SECRET_MAX + 1024u)
 #define HEAD_MAX 256
+#define CLAIM (8 + crypto_sign_PUBLICKEYBYTES + 8 + HASH_SIZE)
 /* What opening will spend at most, whatever the file says. */
 #define MEM_MAX (4ull << 30)
 #define OPS_MAX 64
@@ -30,8 +33,9 @@ struct keys { /* locked */
 
 struct archive {
 	int fd;
-	uint64_t count;	       /* messages gone through */
-	uint8_t ad[HASH_SIZE]; /* of the first message */
+	uint64_t count;		       /* messages gone through */
+	uint8_t ad[HASH_SIZE];	       /* of the first message */
+	crypto_generichash_state hash; /* of the file up to the chunk at hand */
 	struct keys *keys;
 	struct secret *plain; /* one message, MESSAGE_MAX */
 	uint8_t *cipher;
@@ -50,12 +54,13 @@ void archive_close(struct archive *a)
 
 static int make(int fd, struct archive **out)
 {
-	struct archive *a = calloc(1, sizeof(*a));
+	struct archive *a = aligned_alloc(alignof(struct archive), sizeof(*a)); /* the hash's */
 	int r;
 
 	if (!a)
 		return ERR_NOMEM;
-	a->fd = fd;
+	*a = (struct archive){.fd = fd};
+	crypto_generichash_init(&a->hash, NULL, 0, HASH_SIZE);
 	a->cipher = malloc(MESSAGE_MAX + STREAM_TAG);
 	r = a->cipher ? secret_new(sizeof(*a->keys), (void **)&a->keys) : ERR_NOMEM;
 	if (r == 0)
@@ -96,6 +101,19 @@ static int derive(struct archive *a, const struct secret *phrase, const uint8_t 
 		       : ERR_NOMEM;
 }
 
+/* What stands before the chunks: the first message has it as additional data. */
+static void bind_head(struct archive *a, const uint8_t *head, size_t len)
+{
+	crypto_generichash(a->ad, sizeof(a->ad), head, len, NULL, 0);
+	crypto_generichash_update(&a->hash, head, len);
+}
+
+static void hash_chunk(struct archive *a, const uint8_t size[static 4], size_t len)
+{
+	crypto_generichash_update(&a->hash, size, 4);
+	crypto_generichash_update(&a->hash, a->cipher, len);
+}
+
 /* --- writing ----------------------------------------------------------------------------------- */
 
 static int put_key(struct archive *a, struct enc *w, const struct secret *phrase, const uint8_t *pk)
@@ -128,13 +146,13 @@ int archive_create(int fd, const struct secret *phrase, const uint8_t *pk, struc
 
 	if (r < 0)
 		return r;
-	put_bytes(&w, "sfs1arch", 8);
+	put_bytes(&w, "sfs2arch", 8);
 	r = put_key(a, &w, phrase, pk);
 	if (r == 0) {
 		crypto_secretstream_xchacha20poly1305_init_push(&a->keys->stream, stream,
 								a->keys->key);
 		put_bytes(&w, stream, sizeof(stream));
-		crypto_generichash(a->ad, sizeof(a->ad), head, w.len, NULL, 0);
+		bind_head(a, head, w.len);
 		r = io_write(fd, head, w.len);
 	}
 	if (r < 0)
@@ -154,6 +172,7 @@ static int push(struct archive *a, size_t len, uint8_t tag)
 	crypto_secretstream_xchacha20poly1305_push(&a->keys->stream, a->cipher, NULL,
 						   a->plain->data, len, a->ad, ad, tag);
 	put_u32(&w, (uint32_t)(len + STREAM_TAG));
+	hash_chunk(a, size, len + STREAM_TAG);
 	r = io_write(a->fd, size, sizeof(size));
 	if (r == 0)
 		r = io_write(a->fd, a->cipher, len + STREAM_TAG);
@@ -164,41 +183,41 @@ static int push(struct archive *a, size_t len, uint8_t tag)
 int archive_put(struct archive *a, const struct archive_item *item)
 {
 	struct enc w = enc_over(a->plain->data, a->plain->cap);
-	const struct record *rec = &item->secret;
+	int r = item->what == ARCHIVE_END ? ERR_INVAL : 0; /* archive_finish's */
 
-	put_u8(&w, (uint8_t)item->what);
-	switch (item->what) {
-	case ARCHIVE_DECLARED:
-	case ARCHIVE_SCOPE:
-		put_str8(&w, item->scope.project);
-		put_str8(&w, item->scope.domain);
-		break;
-	case ARCHIVE_SECRET:
-		put_str8(&w, rec->name);
-		put_u8(&w, rec->type);
-		put_str8(&w, rec->env);
-		put_u64(&w, rec->expires);
-		put_u64(&w, rec->created);
-		put_u8(&w, (uint8_t)rec->nversions);
-		break;
-	case ARCHIVE_VERSION:
-		put_u64(&w, item->version.time);
-		put_bytes(&w, item->version.writer, WRITER_TAG);
-		put_bytes(&w, item->value->data, item->value->len);
-		break;
-	case ARCHIVE_END:
-		return ERR_INVAL; /* archive_finish's */
-	}
-	return w.failed ? ERR_TOOBIG : push(a, w.len, 0);
+	if (r == 0)
+		archive_item_put(&w, item);
+	if (r == 0 && w.failed)
+		r = ERR_TOOBIG;
+	return r < 0 ? r : push(a, w.len, 0);
 }
 
-int archive_finish(struct archive *a)
+/* What the sender signs: everything before the last chunk, as it stands in the file. */
+static void put_claim(struct archive *a, struct enc *w, const uint8_t *from, uint64_t count)
+{
+	uint8_t hash[HASH_SIZE];
+
+	crypto_generichash_final(&a->hash, hash, sizeof(hash));
+	put_bytes(w, "sfs2asig", 8);
+	put_bytes(w, from, crypto_sign_PUBLICKEYBYTES);
+	put_u64(w, count);
+	put_bytes(w, hash, sizeof(hash));
+}
+
+int archive_finish(struct archive *a, const struct root_keys *from)
 {
 	struct enc w = enc_over(a->plain->data, a->plain->cap);
+	uint8_t claim[CLAIM], sig[crypto_sign_BYTES];
+	struct enc c = enc_over(claim, sizeof(claim));
 	int r;
 
+	put_claim(a, &c, from->pk, a->count);
+	if (crypto_sign_detached(sig, NULL, claim, c.len, from->sk) != 0)
+		return ERR_INVAL;
 	put_u8(&w, ARCHIVE_END);
 	put_u64(&w, a->count);
+	put_bytes(&w, from->pk, sizeof(from->pk));
+	put_bytes(&w, sig, sizeof(sig));
 	r = push(a, w.len, crypto_secretstream_xchacha20poly1305_TAG_FINAL);
 	if (r == 0 && fsync(a->fd) != 0 && errno != EINVAL && errno != EROFS)
 		r = ERR_IO; /* EINVAL: a pipe */
@@ -214,7 +233,9 @@ static int read_kind(int fd, uint8_t *head, enum kind *kind)
 
 	if (r < 0)
 		return r == ERR_AUTH ? ERR_FORMAT : r;
-	if (memcmp(head, "sfs1arch", 8) != 0 || (head[8] != KIND_PHRASE && head[8] != KIND_PUBLIC))
+	if (memcmp(head, "sfs", 3) == 0 && memcmp(head + 4, "arch", 4) == 0 && head[3] != '2')
+		return ERR_VERSION;
+	if (memcmp(head, "sfs2arch", 8) != 0 || (head[8] != KIND_PHRASE && head[8] != KIND_PUBLIC))
 		return ERR_FORMAT;
 	*kind = (enum kind)head[8];
 	return 0;
@@ -269,7 +290,7 @@ static int read_head(struct archive *a, const struct secret *phrase, const uint8
 		r = take_key(a, head + 9, phrase, sk);
 	if (r < 0)
 		return r == ERR_AUTH ? ERR_FORMAT : r;
-	crypto_generichash(a->ad, sizeof(a->ad), head, 9 + fields + STREAM_HEADER, NULL, 0);
+	bind_head(a, head, 9 + fields + STREAM_HEADER);
 	return crypto_secretstream_xchacha20poly1305_init_pull(&a->keys->stream, head + 9 + fields,
 							       a->keys->key) == 0
 		       ? 0
@@ -316,43 +337,26 @@ static int pull(struct archive *a, bool *final)
 		return a->count ? ERR_AUTH : ERR_PASSPHRASE;
 	a->plain->len = (size_t)len;
 	*final = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+	if (!*final) /* the last one holds the signature over the others */
+		hash_chunk(a, size, chunk);
 	a->count++;
 	return 0;
 }
 
-static int take_scope(struct dec *r, struct scope *s)
+/* The end: how many came before it, and whose word that is. */
+static int take_end(struct archive *a, struct dec *r, uint8_t from[static 32])
 {
-	char project[SCOPE_PART_MAX + 1], domain[SCOPE_PART_MAX + 1];
+	uint8_t claim[CLAIM];
+	struct enc c = enc_over(claim, sizeof(claim));
+	uint64_t count = take_u64(r);
+	const uint8_t *sig;
 
-	take_str8(r, project, sizeof(project));
-	take_str8(r, domain, sizeof(domain));
-	return !r->failed && scope_set(s, project, domain) == 0 ? 0 : ERR_AUTH;
-}
-
-static void take_secret(struct dec *r, struct record *rec)
-{
-	take_str8(r, rec->name, sizeof(rec->name));
-	rec->type = take_u8(r);
-	take_str8(r, rec->env, sizeof(rec->env));
-	rec->expires = take_u64(r);
-	rec->created = take_u64(r);
-	rec->nversions = take_u8(r);
-	if (name_check(rec->name) < 0 || rec->type >= RECORD_TYPES || rec->nversions == 0 ||
-	    rec->nversions > VERSIONS_MAX || (rec->env[0] && name_check_env(rec->env) < 0))
-		r->failed = true;
-}
-
-static int take_version(struct dec *r, struct archive_item *item)
-{
-	size_t len;
-
-	item->version.time = take_u64(r);
-	take_copy(r, item->version.writer, WRITER_TAG);
-	len = (size_t)(r->end - r->p);
-	if (r->failed || len > SECRET_MAX)
+	take_copy(r, from, crypto_sign_PUBLICKEYBYTES);
+	sig = take_bytes(r, crypto_sign_BYTES);
+	if (r->failed || count != a->count - 1)
 		return ERR_AUTH;
-	item->version.len = (uint32_t)len;
-	return secret_from(take_bytes(r, len), len, &item->value);
+	put_claim(a, &c, from, count);
+	return crypto_sign_verify_detached(sig, claim, c.len, from) == 0 ? 0 : ERR_AUTH;
 }
 
 int archive_next(struct archive *a, struct archive_item *out)
@@ -367,15 +371,13 @@ int archive_next(struct archive *a, struct archive_item *out)
 		return err;
 	r = dec_of(a->plain->data, a->plain->len);
 	item.what = (enum archive_what)take_u8(&r);
-	if (item.what == ARCHIVE_DECLARED || item.what == ARCHIVE_SCOPE)
-		err = take_scope(&r, &item.scope);
-	else if (item.what == ARCHIVE_SECRET)
-		take_secret(&r, &item.secret);
-	else if (item.what == ARCHIVE_VERSION)
-		err = take_version(&r, &item);
-	else if (item.what != ARCHIVE_END || take_u64(&r) != a->count - 1)
+	if (final != (item.what == ARCHIVE_END))
 		err = ERR_AUTH;
-	if (err == 0 && (!dec_done(&r) || final != (item.what == ARCHIVE_END)))
+	else if (final)
+		err = take_end(a, &r, item.from);
+	else
+		err = archive_item_take(&r, &item);
+	if (err == 0 && !dec_done(&r))
 		err = ERR_AUTH;
 	/* Nothing may come after the end: what is appended is not authenticated. */
 	if (err == 0 && final && read_exact(a->fd, &more, 1) != ERR_AUTH)

@@ -174,7 +174,7 @@ other() {
 	run -0 secretctl create identity "$dir/id"
 	same 400 "$(stat -c %a "$dir/id")"
 	recipient=$(awk '/^recipient/ { print $2 }' <<<"$output")
-	secretctl export "$dir/a" --recipient "$recipient" >/dev/null
+	from=$(secretctl export "$dir/a" --recipient "$recipient" | awk '/^signed by/ { print $3 }')
 	secretctl export "$dir/p" --passphrase-file "$dir/phrase" >/dev/null
 	same 600 "$(stat -c %a "$dir/a")"
 	run -1 grep -rlE "shop|SHOP_K|group/BLOB" "$dir/a" "$dir/p"
@@ -185,7 +185,12 @@ other() {
 	[[ $output == *--identity* ]]
 	run -0 other secretctl restore "$dir/a" --identity "$dir/id" --dry-run
 	run -1 other secretctl get secret group/BLOB
-	run -0 other secretctl restore "$dir/a" --identity "$dir/id"
+	run -1 other secretctl restore "$dir/a" --identity "$dir/id"
+	[[ $output == *"another store made and signed: $from"*--yes* ]]
+	run -1 other secretctl restore "$dir/a" --identity "$dir/id" --from 00112233445566778899aabbccddeeff
+	[[ $output == *"signed by store $from, and not by 0011"* ]]
+	run -1 other secretctl get secret group/BLOB
+	run -0 other secretctl restore "$dir/a" --identity "$dir/id" --from "$from"
 	same two "$(other secretctl get secret K -p shop --reveal)"
 	other secretctl get secret group/BLOB --reveal | cmp - "$dir/blob"
 	same SHOP_K "$(other secretctl get secret K -p shop -o json | jq -r .env)"
@@ -193,17 +198,17 @@ other() {
 		"$(other secretctl get secret K -p shop -o json | jq -r .created,.expires)"
 	run -0 other secretctl rollback secret K -p shop
 	same one "$(other secretctl get secret K -p shop --reveal)"
-	run -1 other secretctl restore "$dir/p" --passphrase-file "$dir/phrase"
+	run -1 other secretctl restore "$dir/p" --passphrase-file "$dir/phrase" --yes
 	[[ $output == *"some are there already"* ]]
-	run -0 other secretctl restore "$dir/p" --passphrase-file "$dir/phrase" --replace
+	run -0 other secretctl restore "$dir/p" --passphrase-file "$dir/phrase" --replace --yes
 	same two "$(other secretctl get secret K -p shop --reveal)"
 	run -0 other secretctl check
 	echo wrong >"$dir/phrase"
 	run -1 other secretctl restore "$dir/p" --passphrase-file "$dir/phrase" --replace
 	[[ $output == *"not the right passphrase"* && $output == *"nothing was done"* ]]
 	printf x | dd of="$dir/a" bs=1 seek=40000 conv=notrunc status=none
-	run -1 other secretctl restore "$dir/a" --identity "$dir/id" --replace
-	[[ $output == *"nothing was done"* ]]
+	run -1 other secretctl restore "$dir/a" --identity "$dir/id" --replace --yes
+	[[ $output == *"the archive was altered"*"nothing was done"* ]]
 }
 
 @test "restore --accept: a store from a backup counts again once the root says so" {

@@ -642,9 +642,9 @@ def shown(scopes):
 # --- archives ---------------------------------------------------------------------
 
 def open_archive(data, passphrase=None, identity=None):
-    """The messages in an archive."""
+    """The messages in an archive, and the hash of what stands before the last."""
     p = Parser(data, 'the archive')
-    require(p.take(8) == b'sfs1arch', 'that is no archive')
+    require(p.take(8) == b'sfs2arch', 'that is no archive')
     kind = p.u8()
     require(kind in (1, 2), 'the archive is of an unknown kind')
     if kind == 1:
@@ -663,6 +663,7 @@ def open_archive(data, passphrase=None, identity=None):
     sodium.crypto_secretstream_xchacha20poly1305_init_pull(stream, p.take(24), key)
     messages, ad, last = [], H(32, data[:p.at]), False
     while not last:
+        before = p.at
         sealed = p.take(p.u32())
         try:
             message, tag = sodium.crypto_secretstream_xchacha20poly1305_pull(stream, sealed, ad)
@@ -672,11 +673,11 @@ def open_archive(data, passphrase=None, identity=None):
         ad = None
         messages.append(message)
     p.end()
-    return messages
+    return messages, H(32, data[:before])
 
 
-def read_archive(messages):
-    """What an archive declares, and its secrets with all their versions."""
+def read_archive(messages, digest):
+    """What an archive declares, its secrets with all their versions, and whose it is."""
     declared, scopes, left, ended = [], [], 0, False
     for i, message in enumerate(messages):
         p = Parser(message, 'a message of the archive')
@@ -705,12 +706,14 @@ def read_archive(messages):
             left -= 1
         elif kind == 5:
             require(p.u64() == i, 'the archive counts its messages wrong')
+            root_pk, signature = p.take(32), p.take(64)
+            verify(root_pk, signature, b'sfs2asig' + root_pk + u64(i) + digest, 'the archive')
             ended = True
         else:
             raise Refused('the archive has an unknown message')
         p.end()
     require(ended, 'the archive has no end')
-    return {'declared': declared, 'scopes': scopes}
+    return {'from': H(16, root_pk).hex(), 'declared': declared, 'scopes': scopes}
 
 
 # --- the program ------------------------------------------------------------------
@@ -779,7 +782,7 @@ def main():
             require(re.fullmatch(rb'[0-9a-f]{64}\n', digits), 'that is no identity')
             way['identity'] = bytes.fromhex(digits.decode())
         archive = read_file(args.archive, sys.maxsize - 1, 'the archive')
-        json.dump(read_archive(open_archive(archive, **way)), sys.stdout, indent=1)
+        json.dump(read_archive(*open_archive(archive, **way)), sys.stdout, indent=1)
         print()
         return
 

@@ -97,6 +97,8 @@ const struct flag_def flag_defs[FLAGS] = {
 			    "lock it to this public key, see create identity", false},
 	[FLAG_IDENTITY] = {"identity", 0, ARG_REQUIRED, "FILE",
 			   "the secret key that an archive is locked to", false},
+	[FLAG_FROM] = {"from", 0, ARG_REQUIRED, "STORE",
+		       "the store whose root signed the archive, as export shows it", false},
 	[FLAG_PASSPHRASE_FILE] = {"passphrase-file", 0, ARG_REQUIRED, "FILE",
 				  "take the passphrase from FILE's first line", false},
 	[FLAG_ACCEPT] = {"accept", 0, ARG_NONE, NULL,
@@ -254,13 +256,14 @@ const struct command commands[] = {
 	 LIST(SCOPE, FLAG_RECIPIENT, FLAG_PASSPHRASE_FILE, FLAG_REPLACE),
 	 "Of every scope, or of the one that -p and -d name. Locked with a passphrase, which\n"
 	 "is asked for, or to a --recipient. The policy is not in it, nor are keys: restore\n"
-	 "puts it into a store of its own.\n"},
+	 "puts it into a store of its own. It is signed by this store's root.\n"},
 	{"restore", NULL, restore_run, "[ARCHIVE]", 0, 1,
 	 "bring back an archive, or accept a store from a backup",
-	 LIST(FLAG_IDENTITY, FLAG_PASSPHRASE_FILE, FLAG_REPLACE, FLAG_DRY_RUN, FLAG_ACCEPT,
-	      FLAG_KEEP_WRITER, FLAG_TO, SCOPE),
+	 LIST(FLAG_IDENTITY, FLAG_FROM, FLAG_PASSPHRASE_FILE, FLAG_REPLACE, FLAG_DRY_RUN,
+	      FLAG_ACCEPT, FLAG_KEEP_WRITER, FLAG_TO, SCOPE),
 	 "An archive is restored into any store, with history; it is verified to its end\n"
-	 "before anything is written. --accept is for a store directory that was put back from\n"
+	 "before anything is written, and so is who signed it: for another store than this one\n"
+	 "give it with --from, or agree when asked. --accept is for a store directory that was put back from\n"
 	 "a backup: hosts refuse it as older than what they have seen, until the root says that\n"
 	 "history goes on from there. It is for a scope that a writer has ruined, too: history\n"
 	 "goes on from the newest state that can be trusted, or from the one before it that --to\n"

@@ -195,7 +195,7 @@ static int write_all(struct export *e, int fd)
 	ui_progress("", 0, 0);
 	if (status)
 		return status;
-	r = archive_finish(e->archive);
+	r = archive_finish(e->archive, e->s.keys);
 	return r ? errmsg_fail(&w, r) : 0;
 }
 
@@ -262,6 +262,15 @@ static int write_file(struct call *c, struct export *e, const char *path)
 	return r ? errmsg_fail(&w, r) : 0;
 }
 
+static void say(const struct export *e, FILE *to, const char *where)
+{
+	char id[2 * STORE_ID_SIZE + 1];
+
+	sodium_bin2hex(id, sizeof(id), e->s.keys->store_id, STORE_ID_SIZE);
+	fprintf(to, "exported %zu secret%s of %zu scope%s to %s\nsigned by  %s\n", e->secrets,
+		e->secrets == 1 ? "" : "s", e->scopes, e->scopes == 1 ? "" : "s", where, id);
+}
+
 int export_run(struct call *c)
 {
 	struct export e = {0};
@@ -290,8 +299,7 @@ int export_run(struct call *c)
 	if (!status)
 		status = standard ? write_all(&e, STDOUT_FILENO) : write_file(c, &e, path);
 	if (!status)
-		fprintf(standard ? stderr : stdout, "exported %zu secrets of %zu scopes to %s\n",
-			e.secrets, e.scopes, standard ? "standard output" : path);
+		say(&e, standard ? stderr : stdout, standard ? "standard output" : path);
 	if (!status && e.left_out) {
 		ui_error("%zu versions do not open, and are not in it: they are named above",
 			 e.left_out);

@@ -34,7 +34,8 @@ struct restore {
 	size_t ndeclared;
 	/* while reading */
 	struct record rec;
-	unsigned versions; /* of rec, still to come */
+	unsigned versions;	     /* of rec, still to come */
+	uint8_t from[STORE_ID_SIZE]; /* the store whose root signed it */
 };
 
 static void restore_fini(struct restore *t)
@@ -108,6 +109,7 @@ static int take(struct restore *t, const struct archive_item *item)
 	case ARCHIVE_VERSION:
 		return take_version(t, item);
 	case ARCHIVE_END:
+		keys_store_id(item->from, t->from);
 		break;
 	}
 	return 0;
@@ -154,6 +156,23 @@ static int unlock(const struct call *c, int fd, struct archive **out)
 	return r ? errmsg_fail(&w, r) : 0;
 }
 
+static int say_refused(const struct call *c, int r)
+{
+	struct errmsg w = {.doing = "read the archive", .path = c->argv[0]};
+
+	if (r == ERR_PASSPHRASE)
+		ui_error("%s: not the right %s, or the archive was altered", c->argv[0],
+			 call_has(c, FLAG_IDENTITY) ? "identity" : "passphrase");
+	else if (r == ERR_AUTH)
+		ui_error(
+			"%s: the archive was altered or cut short, or is not signed by the store that it names",
+			c->argv[0]);
+	else
+		return errmsg_fail(&w, r);
+	ui_hint("copy it again from where it was exported, or export it anew");
+	return STATUS_FAILED;
+}
+
 static int read_archive(const struct call *c, struct restore *t)
 {
 	struct errmsg w = {.doing = "read the archive", .path = c->argv[0]};
@@ -166,19 +185,37 @@ static int read_archive(const struct call *c, struct restore *t)
 	status = unlock(c, fd, &a);
 	if (!status) {
 		r = read_items(t, a);
-		if (r == ERR_PASSPHRASE) {
-			ui_error("%s: not the right %s, or the archive was altered", c->argv[0],
-				 call_has(c, FLAG_IDENTITY) ? "identity" : "passphrase");
-			status = STATUS_FAILED;
-		} else if (r) {
-			status = errmsg_fail(&w, r);
-		}
+		if (r)
+			status = say_refused(c, r);
 		if (status)
 			ui_hint("nothing was done");
 	}
 	archive_close(a);
 	close(fd);
 	return status;
+}
+
+/* Who can open an archive can make one as well; so a stranger's has to be wanted. Exit status. */
+static int agree_sender(const struct call *c, const struct restore *t)
+{
+	const char *wanted = call_flag(c, FLAG_FROM);
+	char from[2 * STORE_ID_SIZE + 1];
+	bool ours = memcmp(t->from, t->s.keys->store_id, STORE_ID_SIZE) == 0;
+
+	sodium_bin2hex(from, sizeof(from), t->from, sizeof(t->from));
+	printf("signed by  %s%s\n", from, ours ? " (this store)" : "");
+	if (wanted && strcasecmp(wanted, from) != 0) {
+		ui_error("%s is signed by store %s, and not by %.64s", c->argv[0], from, wanted);
+		ui_hint("nothing was done");
+		return STATUS_FAILED;
+	}
+	if (wanted || ours || call_has(c, FLAG_DRY_RUN))
+		return 0;
+	return ui_agree(
+		c,
+		"secrets will be taken that another store made and signed: %s; where it was "
+		"exported, export has shown that (--from %s)",
+		from, from);
 }
 
 /* --- writing ----------------------------------------------------------------------------------- */
@@ -235,6 +272,8 @@ static int restore_archive(struct call *c)
 
 	if (!status)
 		status = read_archive(c, &t);
+	if (!status)
+		status = agree_sender(c, &t);
 	if (!status)
 		status = check_parts(&t, replace);
 	if (!status && !dry)
