@@ -54,7 +54,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (unsigned i = 0; i < 4; i++) {
 		struct record rec = {.nversions = 1 + i, .created = 1, .expires = i};
 
-		rec.versions[0] = (struct version){.set_epoch = 7, .time = 8, .gen = 1, .len = 5};
+		for (unsigned v = 0; v <= i; v++)
+			rec.versions[v] = (struct version){
+				.set_epoch = 9 - v, .time = 9 - v, .gen = 1, .len = 5};
 		snprintf(rec.name, sizeof(rec.name), "%s", names[i]);
 		if (i == 1)
 			snprintf(rec.env, sizeof(rec.env), "AN_ENV");
