@@ -19,8 +19,16 @@ struct helper_message {
 };
 #define HELPER_MESSAGE_MAX 4096
 enum helper_type {
-	HELPER_FORGET = 1, /* inval.h */
+	HELPER_FORGET = 1, /* struct inval_order */
 	HELPER_EVENT,	   /* struct event_order */
+};
+
+enum inval_kind { INVAL_ENTRY, INVAL_PAGES, INVAL_ATTR };
+struct inval_order { /* what the kernel is to forget */
+	struct helper_message head;
+	uint32_t kind, name_len;
+	uint64_t ino; /* INVAL_ENTRY: the parent's */
+	char name[NAME_SIZE];
 };
 
 enum event_kind { EVENT_PUT, EVENT_UNLINK, EVENT_MKDIR, EVENT_RMDIR };

@@ -3,20 +3,16 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
-#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "handover.h"
 #include "helper_message.h"
 #include "log.h"
 #include "name.h"
 #include "shm.h"
-
-enum inval_kind { INVAL_ENTRY, INVAL_PAGES, INVAL_ATTR };
 
 struct inval_item {
 	struct inval_item *next;
@@ -83,19 +79,12 @@ void inval_attr_now(struct fuse_session *se, uint64_t ino)
 	fuse_lowlevel_notify_inval_inode(se, ino, -1, 0);
 }
 
-/* ---- to the helper, and there ---- */
-
-struct order { /* HELPER_FORGET */
-	struct helper_message head;
-	uint32_t kind, name_len;
-	uint64_t ino;
-	char name[NAME_SIZE];
-};
+/* ---- to the helper ---- */
 
 /* Waits for room; a helper that is gone is started again and finds it. */
 static bool send_item(int helper, const struct inval_item *i)
 {
-	struct order o = {
+	struct inval_order o = {
 		.head = {HANDOVER_VERSION, HELPER_FORGET, sizeof(o) - sizeof(o.head)},
 		.kind = i->kind,
 		.name_len = (uint32_t)i->len,
@@ -111,47 +100,6 @@ static bool send_item(int helper, const struct inval_item *i)
 		n = send(helper, &o, sizeof(o), MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n == (ssize_t)sizeof(o);
-}
-
-/* linux/fuse.h.  Errors are of no interest: what the kernel does not know it need not forget. */
-static void write_notice(int fd, int what, const void *body, size_t len, char *name,
-			 size_t name_len)
-{
-	struct fuse_out_header head = {.len = (uint32_t)(sizeof(head) + len + name_len),
-				       .error = what};
-	struct iovec iov[3] = {
-		{&head, sizeof(head)}, {(void *)(uintptr_t)body, len}, {name, name_len}};
-
-	if (writev(fd, iov, name_len ? 3 : 2) < 0 && errno != ENOENT)
-		log_say(LOGGED_DEBUG, "notification %d: %s", what, strerror(errno));
-}
-
-void inval_do(int fuse_fd, const void *message, size_t len)
-{
-	struct order o;
-
-	if (len != sizeof(o))
-		return;
-	memcpy(&o, message, sizeof(o));
-	log_say(LOGGED_DEBUG, "the kernel is to forget %s of %llu",
-		o.kind == INVAL_ENTRY	? "a name"
-		: o.kind == INVAL_PAGES ? "pages"
-					: "attributes",
-		(unsigned long long)o.ino);
-	o.name[sizeof(o.name) - 1] = '\0';
-	if (o.kind == INVAL_ENTRY && o.name_len < sizeof(o.name)) {
-		const struct fuse_notify_inval_entry_out e = {.parent = o.ino,
-							      .namelen = o.name_len};
-
-		/* with its NUL */
-		write_notice(fuse_fd, FUSE_NOTIFY_INVAL_ENTRY, &e, sizeof(e), o.name,
-			     o.name_len + 1);
-	} else if (o.kind == INVAL_PAGES || o.kind == INVAL_ATTR) {
-		const struct fuse_notify_inval_inode_out i = {.ino = o.ino,
-							      .off = o.kind == INVAL_ATTR ? -1 : 0};
-
-		write_notice(fuse_fd, FUSE_NOTIFY_INVAL_INODE, &i, sizeof(i), NULL, 0);
-	}
 }
 
 /* ---- pages that are to be dropped ---- */

@@ -46,9 +46,6 @@ void inval_keep(struct shm *s, uint64_t ino);
 /* Is there so much to be dropped that nothing more should be kept in pages? */
 bool inval_behind(const struct shm *s);
 
-/* Of the helper: do what a message says. */
-void inval_do(int fuse_fd, const void *message, size_t len);
-
 /* Forget an inode's attributes, here and now.  Takes no lock that a request may hold
  * (fs/fuse/inode.c, fuse_reverse_inval_inode with a negative offset): any thread may call it. */
 void inval_attr_now(struct fuse_session *se, uint64_t ino);

@@ -16,7 +16,7 @@
 #include "clock.h"
 #include "event_maker.h"
 #include "log.h"
-#include "inval.h"
+#include "inval_maker.h"
 #include "policy_feed.h"
 
 #define SUPERVISOR_MS 1000 /* for a supervisor that becomes another program to be one again */
@@ -118,7 +118,7 @@ static bool do_message(const struct errands *er)
 		return errno == EINTR;
 	if (n >= (ssize_t)sizeof(*m) && m->version == HANDOVER_VERSION) {
 		if (m->type == HELPER_FORGET)
-			inval_do(er->h->fd[HANDOVER_FUSE], buf, (size_t)n);
+			inval_maker_do(er->h->fd[HANDOVER_FUSE], buf, (size_t)n);
 		else if (m->type == HELPER_EVENT)
 			make_event(er, buf, (size_t)n);
 	}

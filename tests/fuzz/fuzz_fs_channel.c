@@ -13,7 +13,7 @@
 #include "event_maker.h"
 #include "fuzz.h"
 #include "handover.h"
-#include "inval.h"
+#include "inval_maker.h"
 #include "log.h"
 
 static int channel[2], root, null;
@@ -83,7 +83,7 @@ static void to_helper(const uint8_t *data, size_t size)
 	memcpy((uint8_t *)&m + sizeof(m.head), data,
 	       size < HELPER_MESSAGE_MAX ? size : HELPER_MESSAGE_MAX);
 	event_maker_run(root, &m, sizeof(struct event_order));
-	inval_do(null, &m, sizeof(m.head) + (size < 300 ? size : 300));
+	inval_maker_do(null, &m, sizeof(m.head) + (size < 300 ? size : 300));
 	require(stat("decoy/KEY", &st) == 0 && st.st_size == 5 && st.st_nlink == 1);
 	require(stat("decoy/group", &st) == 0 && S_ISDIR(st.st_mode) && st.st_nlink == 2);
 }
@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct event_order o = {.kind = EVENT_UNLINK, .path = "../decoy/KEY"};
-	struct message m = {.type = MESSAGE_SERVING, .pid = 1, .text = "3 secrets"};
+	struct message m = {.type = MESSAGE_SERVING, .pid = 1};
 	uint8_t bytes[1 + sizeof(m) + sizeof(o)] = {0};
 
 	(void)argc, (void)argv;
