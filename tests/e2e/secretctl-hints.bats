@@ -83,3 +83,55 @@ expired() { secretctl explain K | grep -q "is past"; }
 	run -1 as_uid 1000 secretctl get secret
 	holds "$output" "sudo secretctl"
 }
+
+@test "a rotation names the writers whose bundles it ends, at its beginning and at its end" {
+	init_store
+	put K x
+	secretctl create writer away --out "$dir/away.bundle" >/dev/null
+	secretctl create writer here >/dev/null
+	for step in --begin --finish; do
+		run -0 secretctl rotate scope "$step"
+		holds "$output" "writer away: its bundle"
+		holds "$output" "secretctl rotate writer away --out FILE"
+		holds "$output" "writer here: its bundle"
+		lacks "$output" "rotate writer here"
+	done
+}
+
+@test "doctor does not undo what the README does for CI" {
+	init_store
+	put K x
+	chmod -R g+rwX "$SECRETFS_STORE"
+	find "$SECRETFS_STORE" -type d -exec chmod g+s {} +
+	run secretctl doctor
+	lacks "$output" "chmod 0700"
+	holds "$output" "as for CI"
+	chmod o+w "$SECRETFS_STORE"
+	run -1 secretctl doctor
+	holds "$output" "chmod 0700 $SECRETFS_STORE"
+}
+
+@test "a lost root key: not a second one but the copy of the first" {
+	init_store
+	mv "$SECRETFS_ROOT_KEY" "$dir/copy"
+	run -1 secretctl get secret
+	holds "$output" "put the copy of its key file back"
+	lacks "$output" "secretctl init"
+	run secretctl doctor
+	holds "$output" "put the copy of its key file back"
+}
+
+@test "a bundle of another owner: chown first; another identity: its own words" {
+	init_store
+	put K x
+	secretctl create writer ci --out "$dir/ci.bundle" >/dev/null
+	chown 1234 "$dir/ci.bundle"
+	run -1 secretctl --writer-bundle "$dir/ci.bundle" get secret
+	holds "$output" "chown 0 $dir/ci.bundle"
+	to=$(secretctl create identity "$dir/id" | awk '/^recipient/ { print $2 }')
+	secretctl create identity "$dir/other" >/dev/null
+	secretctl export "$dir/archive" --recipient "$to" >/dev/null
+	run -1 secretctl restore "$dir/archive" --identity "$dir/other"
+	holds "$output" "not the right identity"
+	lacks "$output" slot
+}

@@ -44,11 +44,20 @@ int ctx_open_root(const struct ctx *s, struct root **out)
 		if (r)
 			return errmsg_fail(&w, ERR_PASSPHRASE);
 		r = root_open(path, phrase, out);
+		if (r == ERR_PASSPHRASE) {
+			ui_error("%s: not the right passphrase or recovery code", path);
+			ui_hint("run it again; either of them opens it");
+			return STATUS_FAILED;
+		}
 	}
 	if (r == ERR_NOENT) {
 		ui_error("there is no root key at %s", path);
-		ui_hint("make one: secretctl init; or say where it is: --root-key, %s",
-			paths_env(PATH_ROOT_KEY));
+		if (access(s->paths[PATH_STORE], F_OK) == 0)
+			ui_hint("there is a store at %s: put the copy of its key file back there; no other key opens it",
+				s->paths[PATH_STORE]);
+		else
+			ui_hint("make one: secretctl init");
+		ui_hint("or say where it is: --root-key, %s", paths_env(PATH_ROOT_KEY));
 		if (geteuid() != 0)
 			ui_hint("for the host's own store, run it as root: sudo secretctl ...");
 		return STATUS_FAILED;

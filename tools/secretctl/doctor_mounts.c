@@ -260,7 +260,7 @@ static void check_mount(struct doctor *d, const struct mount_entry *m, const str
 	else if (answer == -1)
 		doctor_say(d, "mount", STATE_MEND, asked ? log_of : again, "%s does not answer",
 			   m->path);
-	else if (answer == EACCES && geteuid() != 0)
+	else if (answer == EACCES) /* without allow_other root is kept out as well */
 		doctor_say(d, "mount", STATE_NOTE, NULL, "%s is another user's", m->path);
 	else if (answer)
 		doctor_say(d, "mount", STATE_MEND, again, "%s: %s", m->path, strerror(answer));

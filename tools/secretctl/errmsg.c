@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -37,6 +38,18 @@ static void hint_io(const struct errmsg *w, int error)
 		ui_hint("make room and run it again: what was there is whole");
 	else if (error == ENOENT && w->path)
 		ui_hint("is the path right? see: secretctl --help");
+}
+
+/* Whose it is comes first: a mode is the owner's to change. */
+static void hint_mode(const char *path)
+{
+	struct stat st;
+
+	if (path && stat(path, &st) == 0 && st.st_uid != geteuid() && st.st_uid != 0)
+		ui_hint("it belongs to user %u: chown %u %s && chmod 0400 %s", (unsigned)st.st_uid,
+			(unsigned)geteuid(), path, path);
+	else
+		ui_hint("only its owner may read it: chmod 0400 %s", path ? path : "FILE");
 }
 
 static void hint(const struct errmsg *w, int r)
@@ -96,7 +109,7 @@ static void hint(const struct errmsg *w, int r)
 		ui_hint("give the passphrase or the recovery code on a terminal");
 		break;
 	case ERR_MODE:
-		ui_hint("only its owner may read it: chmod 0400 %s", w->path ? w->path : "FILE");
+		hint_mode(w->path);
 		break;
 	default:
 		break;

@@ -138,7 +138,8 @@ static int print_code(const struct ctx *s, const struct secret *code)
 	static const char before[] = "Recovery code, printed this once:\n\n    ";
 	static const char after[] =
 		"\n\nWrite it down and keep it away from this machine. It opens the root key file when\n"
-		"its other ways in are gone, a forgotten passphrase say. Keep a copy of that file too:\n"
+		"its other ways in are gone, a forgotten passphrase say. For another code: secretctl\n"
+		"create slot recovery. Keep a copy of that file too:\n"
 		"without it, nothing in the store can be read again.\n";
 	int r = 0;
 
@@ -152,7 +153,8 @@ static int print_code(const struct ctx *s, const struct secret *code)
 		r = ui_write(STDOUT_FILENO, after, sizeof(after) - 1);
 	if (!r)
 		return 0;
-	ui_error("the recovery code cannot be printed; run init again");
+	ui_error("the recovery code cannot be printed");
+	ui_hint("run init again: it goes on with the same key, and another code");
 	return STATUS_FAILED;
 }
 

@@ -130,6 +130,23 @@ static int read_items(struct restore *t, struct archive *a)
 	return r;
 }
 
+static int say_refused(const struct call *c, int r)
+{
+	struct errmsg w = {.doing = "read the archive", .path = c->argv[0]};
+
+	if (r == ERR_PASSPHRASE)
+		ui_error("%s: not the right %s, or the archive was altered", c->argv[0],
+			 call_has(c, FLAG_IDENTITY) ? "identity" : "passphrase");
+	else if (r == ERR_AUTH)
+		ui_error(
+			"%s: the archive was altered or cut short, or is not signed by the store that it names",
+			c->argv[0]);
+	else
+		return errmsg_fail(&w, r);
+	ui_hint("copy it again from where it was exported, or export it anew");
+	return STATUS_FAILED;
+}
+
 static int unlock(const struct call *c, int fd, struct archive **out)
 {
 	SECRET_CLEANUP struct secret *phrase = NULL, *sk = NULL;
@@ -153,24 +170,7 @@ static int unlock(const struct call *c, int fd, struct archive **out)
 	if (status)
 		return status;
 	r = archive_open(fd, phrase, sk ? sk->data : NULL, out);
-	return r ? errmsg_fail(&w, r) : 0;
-}
-
-static int say_refused(const struct call *c, int r)
-{
-	struct errmsg w = {.doing = "read the archive", .path = c->argv[0]};
-
-	if (r == ERR_PASSPHRASE)
-		ui_error("%s: not the right %s, or the archive was altered", c->argv[0],
-			 call_has(c, FLAG_IDENTITY) ? "identity" : "passphrase");
-	else if (r == ERR_AUTH)
-		ui_error(
-			"%s: the archive was altered or cut short, or is not signed by the store that it names",
-			c->argv[0]);
-	else
-		return errmsg_fail(&w, r);
-	ui_hint("copy it again from where it was exported, or export it anew");
-	return STATUS_FAILED;
+	return r ? say_refused(c, r) : 0;
 }
 
 static int read_archive(const struct call *c, struct restore *t)

@@ -8,6 +8,7 @@
 
 #include "mount_query.h"
 #include "bundle_reissue.h"
+#include "bundles.h"
 #include "rotate.h"
 #include "scopes.h"
 #include "mount_list.h"
@@ -228,6 +229,50 @@ static int step(struct rotate *ro,
 	return read_state(ro);
 }
 
+/* A writer's bundle is known here only when it lies with the others, and is minted anew then. */
+struct kept {
+	const struct grant_writer *writer;
+	bool found;
+};
+
+static int find_kept(void *arg, const char *name, const char *path)
+{
+	struct kept *kept = arg;
+	BUNDLE_CLEANUP struct bundle *b = NULL;
+
+	(void)name;
+	if (!bundle_open(path, &b) && b->kind == BUNDLE_WRITER)
+		kept->found |= memcmp(b->rings[0]->writer_pk, kept->writer->pk, 32) == 0;
+	return 0;
+}
+
+/* Whose bundles lack the next keys, or what --finish has left behind. */
+static int name_writers(struct rotate *ro, const char *what)
+{
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	char flags[ERRMSG_FLAGS];
+	int r = ctx_snapshot(ro->s, ro->place, &snap);
+
+	if (r)
+		return errmsg_fail(&(struct errmsg){.doing = "rotate", .scope = &ro->place->scope},
+				   r);
+	errmsg_flags(&ro->place->scope, flags);
+	for (size_t i = 0; i < snap->commit.grant.nwriters; i++) {
+		struct kept kept = {.writer = &snap->commit.grant.writers[i]};
+
+		if (memcmp(kept.writer->pk, ro->s->keys->pk, sizeof(kept.writer->pk)) == 0)
+			continue; /* the root itself */
+		(void)!bundles_each(ro->s, find_kept, &kept);
+		ui_warn("writer %s: %s", kept.writer->name, what);
+		if (kept.found)
+			ui_hint("give it the bundle that was minted anew here");
+		else
+			ui_hint("unless that is done: secretctl rotate writer %s%s --out FILE, and give it FILE",
+				kept.writer->name, flags);
+	}
+	return 0;
+}
+
 static int begin(struct rotate *ro)
 {
 	char text[SCOPE_STR], flags[ERRMSG_FLAGS];
@@ -247,6 +292,8 @@ static int begin(struct rotate *ro)
 		status = bundle_reissue_bundles(ro->s, ro->place);
 	if (!status)
 		status = check_users(ro);
+	if (!status)
+		status = name_writers(ro, "its bundle of before fails once this is finished");
 	if (!status)
 		printf("bring new bundles to other hosts and to CI as well; then: "
 		       "secretctl rotate scope%s --finish\n",
@@ -280,7 +327,9 @@ static int finish(struct rotate *ro)
 		return status;
 	printf("rotated (%s): every kept version is sealed for generation %u\n", text, ro->gen);
 	/* without the old keys now */
-	return bundle_reissue_bundles(ro->s, ro->place);
+	status = bundle_reissue_bundles(ro->s, ro->place);
+	return status ? status
+		      : name_writers(ro, "its bundle from before the rotation fails from now on");
 }
 
 int rotate_cmd_scope(struct call *c)
