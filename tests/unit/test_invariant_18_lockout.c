@@ -16,7 +16,7 @@
 struct story {
 	struct fixture *f;
 	struct keyring *admin;
-	struct bundle *mallory, *mount; /* the mount's floor: what she is about to follow */
+	struct bundle *mallory, *mount; /* the mount's floor: some commits back, under one grant */
 	struct commit next;		/* hers, honest so far */
 	struct floor before;		/* the commit before it */
 };
@@ -31,6 +31,8 @@ static void begin(struct fixture *f, struct story *s)
 	s->mallory = fixture_writer(f, "alpha", "development", "mallory", NULL);
 	ok(fixture_set(f->b, s->mallory->rings[0], NULL, "token", "while allowed", NULL));
 	s->mount = fixture_reader(f, "alpha", "development", NULL);
+	for (int i = 0; i < 6; i++)
+		ok(fixture_set(f->b, s->mallory->rings[0], NULL, "token", "while allowed", NULL));
 	ok(snapshot_open(f->b, s->mallory->rings[0], NULL, &tip));
 	s->before = floor_of(&tip->commit);
 	ok(commit_follow(f->b, s->mallory->rings[0], &tip->commit, &s->next));
@@ -115,7 +117,7 @@ static void a_jump_at_no_commit(void **state)
 
 	begin(*state, &s);
 	memcpy(s.next.jump, s.next.pages[0].id, HASH_SIZE);
-	s.next.jump_epoch = 1;
+	s.next.jump_epoch = s.mount->floors[3].epoch + 2;
 	publish(&s);
 	ok(mount_reads(&s, "while allowed"));
 	ok(revoke(&s));
@@ -123,22 +125,22 @@ static void a_jump_at_no_commit(void **state)
 	end(&s);
 }
 
-/* The jump says an epoch that is not that commit's; by prev all is well. */
+/* The jump leads back behind the floor, whatever epoch it states; by prev all is well. */
 static void a_jump_to_another_epoch(void **state)
 {
+	struct floor behind;
 	struct story s;
-	struct floor first;
+	char *text;
 
 	begin(*state, &s);
-	first = s.mallory->floors[0];
-	memcpy(s.next.jump, s.next.prev, HASH_SIZE);
-	s.next.jump_epoch = first.epoch;
+	behind = s.mallory->floors[0];
+	memcpy(s.next.jump, behind.id, HASH_SIZE);
+	s.next.jump_epoch = s.mount->floors[3].epoch + 2;
 	publish(&s);
-	ok(fixture_set_many(s.f->b, s.mallory->rings[0], &first, "token", 3, NULL));
-	ok(mount_reads(&s, NULL));
-	/* From her lie the floor is where nobody is. */
-	first.id[0] ^= 1;
-	fails(ERR_STALE, fixture_read(s.f->b, s.mount->rings[3], &first, &(char *){NULL}));
+	ok(mount_reads(&s, "while allowed"));
+	/* A floor that is nowhere on the way is not found by it either. */
+	behind.id[0] ^= 1;
+	fails(ERR_STALE, fixture_read(s.f->b, s.mount->rings[3], &behind, &text));
 	ok(revoke(&s));
 	is_well(&s);
 	end(&s);
