@@ -91,7 +91,7 @@ programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
 # What this compiler and this libc know is asked once and kept.
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-vectors \
-	bench bench-quick fuzz fuzz-long coverage lint lint-%,$(goals)),)
+	bench bench-quick fuzz fuzz-long lint lint-%,$(goals)),)
 -include $(B)/probed.mk
 endif
 
@@ -312,7 +312,7 @@ demo:
 # T=pattern runs only the tests whose suite/file matches it.
 
 .PHONY: check-long check check-unit check-e2e check-layer check-vectors check-san check-mutants
-.PHONY: fuzz fuzz-long coverage
+.PHONY: fuzz fuzz-long
 check:
 	@.ci/deps build check
 	@$(MAKE) --no-print-directory all unit-tests
@@ -344,12 +344,6 @@ fuzz fuzz-long:
 	@.ci/deps build check fuzz
 	@$(MAKE) --no-print-directory FUZZ=1 fuzz-targets
 	@B=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(T)
-
-# Lines and branches of store/ and fs/ that the unit and the end-to-end tests go through together.
-coverage:
-	@.ci/deps build check cov
-	@$(MAKE) --no-print-directory COV=1 all unit-tests
-	@B=$(BUILD)/cov T='$(T)' tests/coverage
 
 # Ten minutes; a thousand servers killed with FUSE_NOTIFY_RESEND, and a thousand without.
 check-long: all
@@ -444,7 +438,6 @@ help:
 	'make check-san    the unit tests under address and undefined sanitizers' \
 	'make check-mutants   break each promise on purpose: its test must see it' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60; fuzz-long: for an hour' \
-	'make coverage     lines and branches of store/ and fs/ that the tests go through (root)' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
 	'make check-long  kill and kill again, for ten minutes (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
