@@ -348,6 +348,7 @@ fuzz fuzz-long:
 # Ten minutes; a thousand servers killed with FUSE_NOTIFY_RESEND, and a thousand without.
 check-long: all
 	@B=$(B) KILLS=1000 T=unkillable LIMIT=3000 tests/run e2e
+	@B=$(B) NEIGHBOUR_SECONDS=60 T=invariant_16_neighbour tests/run e2e
 
 # The tests of the invariants, each seen to fail on code broken on purpose.
 check-mutants: unit-tests
@@ -439,7 +440,7 @@ help:
 	'make check-mutants   break each promise on purpose: its test must see it' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60; fuzz-long: for an hour' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
-	'make check-long  kill and kill again, for ten minutes (root)' \
+	'make check-long  kill and kill again for ten minutes, then crowd a mount (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
 	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= MANDIR= UNITDIR=' \
