@@ -684,7 +684,7 @@ static void take_down(struct supervisor *k)
 	if (k->server.pid > 0 && message_send(k->h->fd[HANDOVER_SUPERVISOR], &stop, -1))
 		child_wait(&k->server, STOP_MS);
 	child_kill(&k->server);
-	if (k->control->ready && off)
+	if (k->control->ready && off && !k->control->unmounted)
 		log_say(LOGGED_INFO, "%s: unmounted", k->c->mountpoint);
 }
 
