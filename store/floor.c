@@ -8,11 +8,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ancestry.h"
+#include "io.h"
 #include "object.h"
 #include "paths.h"
+
+#define LOCK_MS 5000 /* for other processes that store a floor */
 
 struct floor floor_of(const struct commit *c)
 {
@@ -193,6 +197,22 @@ static int save(const char *file, struct keyring *k, const struct floor *new)
 	return r;
 }
 
+/* Polled: whoever holds it may hang, on a disk that does not answer. */
+static int lock(int fd)
+{
+	struct timespec pause = {.tv_nsec = 500000};
+
+	for (int64_t left = LOCK_MS; flock(fd, LOCK_EX | LOCK_NB) != 0; left--) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return ERR_IO;
+		if (left == 0)
+			return ERR_TIMEOUT;
+		nanosleep(&pause, NULL);
+		pause.tv_nsec = 1000000;
+	}
+	return 0;
+}
+
 /* Load and save under one lock, so that of two processes neither lowers what the other stored. */
 static int locked_save(const char *dir, const char *file, struct keyring *k, const struct floor *f)
 {
@@ -203,11 +223,10 @@ static int locked_save(const char *dir, const char *file, struct keyring *k, con
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return ERR_IO;
-	do
-		r = flock(fd, LOCK_EX);
-	while (r < 0 && errno == EINTR);
-	r = r < 0 ? ERR_IO : save(file, k, f);
-	close(fd);
+	r = lock(fd);
+	if (r == 0)
+		r = save(file, k, f);
+	io_close(fd);
 	return r;
 }
 

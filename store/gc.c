@@ -186,3 +186,19 @@ void gc_run(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t
 		run(&s, tip, swept);
 	idset_free(&s.due);
 }
+
+bool gc_all(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t grace)
+{
+	const uint64_t before = tip->commit.swept;
+	uint64_t swept;
+
+	do {
+		struct sweep s = {.b = b, .k = k, .grace = grace};
+
+		swept = tip->commit.swept;
+		if (swept < tip->commit.epoch && is_due(&s, &tip->commit, swept + 1))
+			run(&s, tip, &tip->commit.swept);
+		idset_free(&s.due);
+	} while (tip->commit.swept > swept);
+	return swept > before;
+}

@@ -21,4 +21,7 @@
 void gc_run(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t grace,
 	    uint64_t *swept);
 
+/* The same for all that is due, when the disk is full: true if anything was.  Sets tip's swept. */
+bool gc_all(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t grace);
+
 #endif

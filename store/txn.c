@@ -151,9 +151,25 @@ static int finish(struct txn *a)
 	return r == 0 ? swap_ref(a) : r;
 }
 
+static uint64_t grace_of(const struct apply_options *opt)
+{
+	return opt->grace ? opt->grace : GC_GRACE;
+}
+
+/* The disk is full: what is due to go goes now, so that a delete finds room for its commit. */
+static bool make_room(struct backend *b, struct keyring *k, const struct apply_options *opt)
+{
+	SNAPSHOT_CLEANUP struct snapshot *tip = NULL;
+	int error = errno;
+	bool made = (error == ENOSPC || error == EDQUOT) &&
+		    snapshot_open(b, k, opt->floor, &tip) == 0 && gc_all(b, k, tip, grace_of(opt));
+
+	errno = error;
+	return made;
+}
+
 static int begin(struct txn *a)
 {
-	uint64_t grace = a->opt->grace ? a->opt->grace : GC_GRACE;
 	int r = snapshot_open(a->b, a->k, a->opt->floor, &a->tip);
 
 	if (r < 0)
@@ -162,7 +178,7 @@ static int begin(struct txn *a)
 		return ERR_DENIED;
 	r = commit_follow(a->b, a->k, &a->tip->commit, &a->next);
 	if (r == 0)
-		gc_run(a->b, a->k, a->tip, grace, &a->next.swept);
+		gc_run(a->b, a->k, a->tip, grace_of(a->opt), &a->next.swept);
 	return r;
 }
 
@@ -234,6 +250,7 @@ static void retire_late(struct backend *b, struct keyring *k, const struct apply
 static int attempts(struct backend *b, struct keyring *k, const struct apply_options *opt,
 		    const struct txn_job *job, struct late *late, struct apply_result *result)
 {
+	bool made_room = false;
 	int r = ERR_CONFLICT;
 
 	for (unsigned i = 0; r == ERR_CONFLICT && i < ATTEMPTS; i++) {
@@ -252,6 +269,10 @@ static int attempts(struct backend *b, struct keyring *k, const struct apply_opt
 			a.late = NULL;
 		}
 		r = conclude(&a, r, result);
+		if (r == ERR_IO && !made_room && make_room(b, k, opt)) {
+			made_room = true;
+			r = ERR_CONFLICT;
+		}
 	}
 	return r;
 }
