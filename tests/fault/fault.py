@@ -36,6 +36,7 @@ class Sandbox:
         self.top = tempfile.mkdtemp(prefix="secretfs-fault.", dir=base)
         self.dir = os.path.join(self.top, "s")
         self.kept = os.path.join(self.top, "kept")
+        self.recipient = ""
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": self.dir}
         self.env.update({k: os.path.join(self.dir, v) for k, v in PATHS.items()})
         os.mkdir(self.dir)
@@ -46,10 +47,14 @@ class Sandbox:
     def path(self, name):
         return os.path.join(self.dir, name)
 
+    def fill(self, args):
+        """Command words with what only the sandbox knows."""
+        return [a.replace("DIR/", self.dir + "/").replace("RECIPIENT", self.recipient) for a in args]
+
     def run(self, args, before=(), stdin=""):
         try:
             return subprocess.run(
-                [*before, SECRETCTL, *args],
+                [*before, SECRETCTL, *self.fill(args)],
                 env=self.env,
                 input=stdin,
                 capture_output=True,
@@ -100,7 +105,14 @@ class Sandbox:
             "writers": [w.split()[:2] for w in self.must(["get", "writer"]).splitlines()],
             "policy": policy,
             "bundles": sorted(n for n in os.listdir(bundles) if not n.startswith(".")),
+            "archive": self.archive(),
         }
+
+    def archive(self):
+        """What an archive holds, if there is one: it is whole, or this raises."""
+        if not os.path.exists(self.path("all.sfs")):
+            return None
+        return self.must(["restore", "DIR/all.sfs", "--identity", "DIR/id", "--replace", "--dry-run"])
 
 
 class Command:
@@ -119,6 +131,7 @@ class Command:
         return " ".join(self.words)
 
 
+EXPORT = "export DIR/all.sfs --recipient RECIPIENT"
 PD = " -p flytesnacks -d development"
 
 COMMANDS = [
@@ -136,6 +149,8 @@ COMMANDS = [
     Command("deny secret KEY --uid 1000"),
     Command("create writer ci", undo="delete writer ci", aside=["policy"]),
     Command("delete writer ci", "create writer ci", warns=["policy"]),
+    Command(EXPORT),
+    Command(EXPORT + " --replace", EXPORT, "create secret MORE --generate"),
 ]
 
 
@@ -145,6 +160,8 @@ def ground(sandbox, command=None):
     os.mkdir(sandbox.dir)
     sandbox.must(["init"])
     sandbox.must(["create", "secret", "KEY", "-"], stdin="before")
+    if command and "RECIPIENT" in command.words:
+        sandbox.recipient = sandbox.must(["create", "identity", "DIR/id"]).split()[-1]
     for words in command.ground if command else []:
         sandbox.must(words)
     sandbox.keep()
