@@ -5,7 +5,7 @@
 # work with lies what belongs to somebody else: files named as secrets, as sockets, as state, and
 # mounts. They are compared afterwards, with everything that a file has.
 
-# shellcheck disable=SC2154 # dir and repo are set by helper.bash
+# shellcheck disable=SC2154,SC2030,SC2031 # dir and repo are set by helper.bash
 
 load helper
 
