@@ -54,14 +54,14 @@ void secret_delete(void *p)
 int secret_alloc(size_t cap, struct secret **out)
 {
 	/* The header lies before the data in the same locked pages: one allocation, one lock. */
-	struct secret *s;
+	struct secret *s = NULL;
 	int r;
 
 	if (cap > SIZE_MAX / 2)
 		return ERR_TOOBIG;
 	r = secret_new(sizeof(*s) + cap + 1, (void **)&s);
-	if (r < 0)
-		return r;
+	if (r < 0 || !s)
+		return r < 0 ? r : ERR_NOMEM;
 	s->data = (uint8_t *)(s + 1);
 	s->len = 0;
 	s->cap = cap;
