@@ -259,7 +259,8 @@ static const struct CMUnitTest tests[] = {
 
 int main(void)
 {
-	char *stores = getenv("STORES") ? strdup(getenv("STORES")) : NULL, *save = NULL;
+	const char *named = getenv("STORES");
+	char *stores = named ? strdup(named) : NULL, *save = NULL;
 	int failed;
 
 	if (stores) {

@@ -60,7 +60,7 @@ static uint32_t dice(struct world *w, uint32_t n)
 	w->seed ^= w->seed << 13;
 	w->seed ^= w->seed >> 7;
 	w->seed ^= w->seed << 17;
-	return (uint32_t)(w->seed >> 32) % n;
+	return n ? (uint32_t)(w->seed >> 32) % n : 0;
 }
 
 /* --- the truth ---------------------------------------------------------------------------------- */
@@ -92,7 +92,7 @@ static bool descends(const struct world *w, const struct commit *c,
 		     const uint8_t id[static HASH_SIZE])
 {
 	for (; c; c = before(w, c))
-		if (memcmp(c->id, id, HASH_SIZE) == 0)
+		if (id && memcmp(c->id, id, HASH_SIZE) == 0)
 			return true;
 	return false;
 }

@@ -138,7 +138,7 @@ static void a_path_without_an_end_is_no_order(void **state)
 
 static void a_mount_is_known_by_all_of_it(void **state)
 {
-	struct mount_id m, other;
+	struct mount_id m = {0}, other;
 	struct mount_entry e;
 	int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 

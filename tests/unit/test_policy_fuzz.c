@@ -93,6 +93,14 @@ static void check_line(const char *text, size_t len, unsigned line, const struct
 	assert_true(anywhere || scope_eq(&said, s));
 }
 
+static bool is_of(unsigned line, const struct policy_access *a)
+{
+	for (size_t i = 0; i < a->ndeny; i++)
+		if (line == a->deny[i].line)
+			return true;
+	return line == a->line || line == a->mode_line;
+}
+
 static void check_all(const struct policy *p, const char *text, size_t len)
 {
 	static const char *const names[] = {"k", "K2", "g/l", "g"};
@@ -109,7 +117,9 @@ static void check_all(const struct policy *p, const char *text, size_t len)
 		check_line(text, len, a.line, &s, name, m ? m->path : NULL);
 		check_line(text, len, a.mode_line, &s, name, m ? m->path : NULL);
 		d = policy_decide(&a, (uid_t)(i % 7), 5, NULL, 0);
-		assert_true(d.line == a.line || d.line == a.mode_line);
+		assert_true(is_of(d.line, &a));
+		for (size_t n = 0; n < a.ndeny; n++)
+			check_line(text, len, a.deny[n].line, &s, name, m ? m->path : NULL);
 		assert_int_equal(a.mode & ~0444u, 0);
 	}
 }
