@@ -147,7 +147,7 @@ int access_cmd_run(struct call *c)
 	before = strdup(policy_edit_text(edit, &len));
 	status = before ? edit_items(&s, edit, section)
 			: errmsg_fail(&(struct errmsg){.doing = "edit the policy"}, ERR_NOMEM);
-	same = !status && strcmp(before, policy_edit_text(edit, &len)) == 0;
+	same = !status && before && strcmp(before, policy_edit_text(edit, &len)) == 0;
 	free(before);
 	if (status)
 		return status;

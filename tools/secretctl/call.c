@@ -196,12 +196,10 @@ static int help_about(const char *verb, const char *noun)
 			found = c;
 	if (!found)
 		return unknown("command", verb, NULL);
-	if (!found->noun)
-		help_command(found);
-	else if (!noun)
-		help_verb(verb);
-	else if (!is_word(noun, found->noun))
+	if (found->noun && noun && !is_word(noun, found->noun))
 		return unknown("thing", noun, verb);
+	if (found->noun && !noun)
+		help_verb(verb);
 	else
 		help_command(found);
 	return -1;
