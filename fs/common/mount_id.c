@@ -83,8 +83,10 @@ static bool parse(const char *line, struct mount_entry *e)
 	unsigned long long id, parent;
 
 	*e = (struct mount_entry){0};
-	if (!dash || sscanf(dash, " - %63s", e->type) != 1 ||
-	    sscanf(line, "%llu %llu %u:%u %*s %4095s", &id, &parent, &e->mount.major,
+	if (!dash || sscanf(dash, " - %63s", e->type) != 1)
+		return false;
+	/* NOLINTNEXTLINE(cert-err34-c): numbers that the kernel wrote */
+	if (sscanf(line, "%llu %llu %u:%u %*s %4095s", &id, &parent, &e->mount.major,
 		   &e->mount.minor, e->path) != 5)
 		return false;
 	e->mount.id = id;
@@ -140,12 +142,13 @@ static int ask_for(uint64_t unique)
 
 bool mount_id_find(const struct mount_id *m, struct mount_entry *out)
 {
-	struct search s = {m, out, false};
+	struct search s = {.m = m};
 
 	*out = (struct mount_entry){.mount = *m};
 	/* Where long numbers are known they say for certain that it is gone. */
 	if (m->unique && ask_for(m->unique) == ENOENT)
 		return false;
+	s.out = out;
 	return !mount_id_each(is_it, &s) || s.found;
 }
 

@@ -96,7 +96,7 @@ static enum there look(const struct mountpoint_options *o, int *fd)
 {
 	int dir = open(o->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	enum there there = THERE_USABLE;
-	struct mount_entry e;
+	struct mount_entry e = {0};
 
 	*fd = -1;
 	if (dir < 0 && errno == ENOTDIR)

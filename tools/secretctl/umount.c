@@ -85,6 +85,7 @@ static int check_owner(const char *path)
 	(void)mounts_each(find_owner, &line);
 	if (line.owner == geteuid() || geteuid() == 0)
 		return 0;
+	/* cppcheck-suppress getpwuidCalled ; there is one thread */
 	pw = getpwuid(line.owner);
 	if (pw)
 		ui_error("%s is the mount of %s, and not yours", path, pw->pw_name);
