@@ -265,7 +265,8 @@ in_container_is() { [[ $(timeout 5 cat "$dir/container/NEW" 2>/dev/null) == "$1"
 		mount -t tmpfs theirs "$dir/a"
 		[[ $(findmnt -rn -o ID -- "$dir/a" | tail -n 1) != "$id" ]] || break
 	done
-	[[ $(findmnt -rn -o ID -- "$dir/a" | tail -n 1) == "$id" ]] || skip "the kernel gave another number"
+	# Who else mounts at this moment may have got the number: then it ends the easy way.
+	[[ $(findmnt -rn -o ID -- "$dir/a" | tail -n 1) == "$id" ]] || echo "# the number was not given again" >&3
 	kill -CONT "$supervisor"
 	wait_for 10 no_daemon
 	same theirs "$(findmnt -rn -o SOURCE -- "$dir/a" | tail -n 1)"

@@ -152,7 +152,7 @@ main_stands() { kill -0 "$(state main)"; }
 		kill_all
 		n=$((n + 1))
 		wait_for 20 ready $n || fail "$spoil: $(cat "$dir/log")"
-		same 1 "$(grep -c 'what the service manager kept of it is no good' "$dir/log")" "$spoil: lines"
+		same 1 "$(grep -c 'the state kept by the service manager is unusable' "$dir/log")" "$spoil: lines"
 		same "$(letters a)" "$(timeout 10 cat "$mnt/KEY")"
 		same 1 "$(findmnt -rn -o ID -- "$mnt" | wc -l)" "$spoil: mounts there"
 		same 'secretfs-fuse secretfs-mount secretfs-shared' "$(state stored)"
