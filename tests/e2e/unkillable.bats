@@ -169,7 +169,7 @@ another_server() { local s; s=$(role server) && [[ -n $s && $s != "$1" ]]; }
 	kill_at_once server
 	umount "$mnt"
 	wait_for 10 no_daemon
-	grep -q 'the kernel sends again' "$dir/debug" || skip "this kernel does not offer it (Linux 6.9)"
+	grep -q 'the kernel resends' "$dir/debug" || skip "this kernel does not offer it (Linux 6.9)"
 	SECRETFS_TEST_NO_SLOT=1 serve resend=on
 	wait_for 10 three
 	for i in 1 2 3; do
