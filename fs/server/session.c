@@ -318,10 +318,12 @@ static void ask_again(struct server *s, const struct session_options *o)
 
 	if (o->no_resend || !offers_resend(s->shared))
 		return;
-	if (write(o->fuse_fd, &out, sizeof(out)) < 0)
+	if (write(o->fuse_fd, &out, sizeof(out)) < 0) {
 		log_say(LOGGED_WARNING, "the kernel does not resend requests: %s", strerror(errno));
-	else
-		park_drop(s->park); /* what waits is sent again too */
+		return;
+	}
+	log_say(LOGGED_DEBUG, "the kernel resends unanswered requests");
+	park_drop(s->park); /* what waits is sent again too */
 }
 
 /* Read a request into the slot if there is one.  1: done, 0: none, <0: the end. */
