@@ -349,6 +349,7 @@ fuzz fuzz-long:
 check-long: all
 	@B=$(B) KILLS=1000 T=unkillable LIMIT=3000 tests/run e2e
 	@B=$(B) NEIGHBOUR_SECONDS=60 T=invariant_16_neighbour tests/run e2e
+	@B=$(B) python3 -B tests/fault/lost-replies
 
 # The tests of the invariants, each seen to fail on code broken on purpose.
 check-mutants: unit-tests
