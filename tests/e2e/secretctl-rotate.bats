@@ -36,7 +36,7 @@ ci() {
 	# again, as after a crash
 	run -0 secretctl rotate scope "${scope[@]}" --begin
 	holds "$output" "is under way"
-	lacks "$output" "anew"
+	lacks "$output" "minted $SECRETFS_BUNDLES"
 	ci update secret K - <<<three
 	run -0 secretctl rotate scope "${scope[@]}" --finish </dev/null
 	holds "$output" "generation 2"
