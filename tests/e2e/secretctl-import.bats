@@ -154,7 +154,7 @@ other() {
 	run -1 secretctl export "$dir/a" --passphrase-file "$dir/phrase"
 	[[ $output == *"version 2 of secret K"*"exported 2 secrets"* ]] || fail "$output"
 	other secretctl init >/dev/null
-	run -0 other secretctl restore "$dir/a" --passphrase-file "$dir/phrase"
+	run -0 other secretctl restore "$dir/a" --passphrase-file "$dir/phrase" --yes
 	same two "$(other secretctl get secret K --reveal)"
 	secretctl rotate scope --begin >/dev/null
 	run -1 secretctl rotate scope --finish
