@@ -11,6 +11,11 @@ void blob_free(struct blob *b)
 	*b = (struct blob){0};
 }
 
+bool blob_eq(const struct blob *a, const struct blob *b)
+{
+	return a->len == b->len && (!a->len || memcmp(a->data, b->data, a->len) == 0);
+}
+
 static uint8_t *enc_room(struct enc *w, size_t len)
 {
 	uint8_t *p;

@@ -20,6 +20,7 @@ struct blob {
 };
 
 void blob_free(struct blob *b); /* frees and empties; an empty one is fine */
+bool blob_eq(const struct blob *a, const struct blob *b); /* the same bytes, or none in both */
 #define BLOB_CLEANUP __attribute__((cleanup(blob_free)))
 
 struct enc {

@@ -72,9 +72,7 @@ static int ref_is(int refs, const char *name, const struct blob *old)
 		return old ? ERR_CONFLICT : 0;
 	if (r)
 		return r;
-	if (!old || old->len != now.len)
-		return ERR_CONFLICT;
-	return now.len == 0 || memcmp(old->data, now.data, now.len) == 0 ? 0 : ERR_CONFLICT;
+	return old && blob_eq(old, &now) ? 0 : ERR_CONFLICT;
 }
 
 /* Write temp, durable.  Under the lock one of that name can only be the stray of a dead writer. */

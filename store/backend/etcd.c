@@ -10,7 +10,6 @@
  * 4. A request that got no answer may have been carried out: see settle.h.
  * 5. The password is read from its file at each login, sent in the body of one request, and wiped.
  */
-#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +29,6 @@
 
 #define CONNECT_MS 2000L
 #define REQUEST_MS 8000L
-#define BATCH_OPS 100	       /* etcd's default limit is 128 operations a transaction */
-#define BATCH_BYTES 1400000u   /* and 1.5 MiB a request */
 #define ANSWER_MAX (64u << 20) /* what we are ready to hold of one answer */
 #define LIST_PAGE "1000"
 #define PASSWORD_MAX 1024
@@ -115,16 +112,6 @@ static size_t collect(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-static void explain(struct etcd *e, const char *text)
-{
-	if (!e->reason)
-		return;
-	snprintf(e->reason, LOCATION_REASON, "%s", text);
-	for (char *p = e->reason; *p; p++)
-		if (!isprint((unsigned char)*p))
-			*p = '?';
-}
-
 static CURLcode set_up(const struct etcd *e, CURL *c, const char *path, size_t endpoint)
 {
 	char url[512];
@@ -194,7 +181,7 @@ static enum settle_end judge(struct etcd *e, long http, const json_t *j)
 	json_int_t code = json_integer_value(json_object_get(j, "code"));
 	const char *text = json_string_value(json_object_get(j, "message"));
 
-	explain(e, text ?: "no answer of etcd's JSON gateway");
+	location_explain(e->reason, text ?: "no answer of etcd's JSON gateway");
 	switch (code) {
 	case 8: /* RESOURCE_EXHAUSTED: "database space exceeded" */
 		errno = ENOSPC;
@@ -245,7 +232,7 @@ static enum settle_end perform(struct etcd *e, const char *path, const char *bod
 	}
 	curl_slist_free_all(headers);
 	if (c != CURLE_OK) {
-		explain(e, curl_easy_strerror(c));
+		location_explain(e->reason, curl_easy_strerror(c));
 		errno = c == CURLE_OPERATION_TIMEDOUT ? ETIMEDOUT : ECONNREFUSED;
 		end = not_sent(c) ? SETTLE_NOT_DONE : SETTLE_LOST;
 	} else {
@@ -284,7 +271,7 @@ static enum settle_end log_in(struct etcd *e)
 
 	set_token(e, NULL);
 	if (read_password(e, password)) {
-		explain(e, "the password file cannot be read");
+		location_explain(e->reason, "the password file cannot be read");
 		return SETTLE_FAILED;
 	}
 	body = json_pack("{s:s, s:s}", "name", e->user, "password", password);
@@ -453,31 +440,14 @@ static enum settle_end put_attempt(const struct settle_put *s)
 	return end;
 }
 
-static size_t batch_of(const struct backend_item *items, size_t n)
-{
-	size_t bytes = 0, i;
-
-	for (i = 0; i < n && i < BATCH_OPS; i++) {
-		bytes += items[i].len + 2 * BACKEND_KEY_SIZE;
-		if (i && bytes > BATCH_BYTES)
-			break;
-	}
-	return i;
-}
-
 static int etcd_put(struct backend *b, const struct backend_item *items, size_t n)
 {
-	while (n) {
-		struct settle_put s = {
-			.b = b, .items = items, .n = batch_of(items, n), .attempt = put_attempt};
-		int r = settle_put(&s);
+	/* etcd's defaults are 128 operations a transaction and 1.5 MiB a request */
+	static const struct settle_limits most = {100, 1400000, (size_t)2 * BACKEND_KEY_SIZE};
 
-		if (r)
-			return r;
-		items += s.n;
-		n -= s.n;
-	}
-	return 0;
+	return settle_put(
+		&(struct settle_put){.b = b, .items = items, .n = n, .attempt = put_attempt},
+		&most);
 }
 
 static json_t *same(json_t *key, const struct blob *old)

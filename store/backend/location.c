@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 #include "location.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "paths.h"
+
+void location_explain(char *reason, const char *text)
+{
+	if (!reason)
+		return;
+	snprintf(reason, LOCATION_REASON, "%s", text);
+	reason[strcspn(reason, "\n")] = '\0';
+	for (char *p = reason; *p; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
+}
 
 static const struct engine {
 	const char *scheme;

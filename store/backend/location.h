@@ -10,6 +10,9 @@
 
 #define LOCATION_REASON 256
 
+/* For the engines: what one said, as a line that may be printed.  reason NULL: nobody asks. */
+void location_explain(char *reason, const char *text);
+
 /*
  * create: make the layout if it is not there.  ERR_NOENT: there is no store there.  ERR_INVAL: no
  * location of any kind we know.  On failure reason says what the engine said, "" if it said nothing.

@@ -12,7 +12,6 @@
  *
  * Names are qualified, so that no search_path leads elsewhere.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <libpq-fe.h>
 #include <stdint.h>
@@ -27,8 +26,6 @@
 #include "location.h"
 #include "settle.h"
 
-#define BATCH_ITEMS 256 /* answers of one batch fit into a socket's buffer */
-#define BATCH_BYTES (8u << 20)
 #define LIST_PAGE 1000
 #define FORMAT "1"
 
@@ -70,17 +67,6 @@ static struct postgres *postgres_of(struct backend *b)
 
 /* ---- connections ---- */
 
-static void explain(struct postgres *p, const char *text)
-{
-	if (!p->reason)
-		return;
-	snprintf(p->reason, LOCATION_REASON, "%s", text);
-	p->reason[strcspn(p->reason, "\n")] = '\0';
-	for (char *s = p->reason; *s; s++)
-		if (!isprint((unsigned char)*s))
-			*s = '?';
-}
-
 static PGconn *connect_to(struct postgres *p)
 {
 	const char *const words[] = {"dbname",
@@ -100,7 +86,7 @@ static PGconn *connect_to(struct postgres *p)
 		PQclear(r);
 		return c;
 	}
-	explain(p, PQerrorMessage(c));
+	location_explain(p->reason, PQerrorMessage(c));
 	PQclear(r);
 	PQfinish(c);
 	errno = ECONNREFUSED;
@@ -121,7 +107,7 @@ static enum settle_end judge(struct postgres *p, const PGresult *r)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
 
-	explain(p, r ? PQresultErrorMessage(r) : PQerrorMessage(p->c));
+	location_explain(p->reason, r ? PQresultErrorMessage(r) : PQerrorMessage(p->c));
 	if (!state || PQstatus(p->c) != CONNECTION_OK || strncmp(state, "57P", 3) == 0 ||
 	    strncmp(state, "08", 2) == 0) {
 		errno = ECONNRESET;
@@ -283,31 +269,14 @@ static enum settle_end put_attempt(const struct settle_put *s)
 	return end;
 }
 
-static size_t batch_of(const struct backend_item *items, size_t n)
-{
-	size_t bytes = 0, i;
-
-	for (i = 0; i < n && i < BATCH_ITEMS; i++) {
-		bytes += items[i].len;
-		if (i && bytes > BATCH_BYTES)
-			break;
-	}
-	return i;
-}
-
 static int postgres_put(struct backend *b, const struct backend_item *items, size_t n)
 {
-	while (n) {
-		struct settle_put s = {
-			.b = b, .items = items, .n = batch_of(items, n), .attempt = put_attempt};
-		int r = settle_put(&s);
+	/* the answers of one batch fit into a socket's buffer */
+	static const struct settle_limits most = {256, 8u << 20, 0};
 
-		if (r)
-			return r;
-		items += s.n;
-		n -= s.n;
-	}
-	return 0;
+	return settle_put(
+		&(struct settle_put){.b = b, .items = items, .n = n, .attempt = put_attempt},
+		&most);
 }
 
 static enum settle_end swap_attempt(const struct settle_swap *s, struct blob *now)
@@ -547,7 +516,8 @@ int postgres_open(const char *location, int create, struct backend **out,
 	if (!p->location)
 		r = ERR_NOMEM;
 	else if (has_password(location)) {
-		explain(p, "a password does not belong in the URL: put it into a passfile");
+		location_explain(p->reason,
+				 "a password does not belong in the URL: put it into a passfile");
 		r = ERR_INVAL;
 	} else if (!connected(p))
 		r = ERR_IO;

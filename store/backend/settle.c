@@ -2,7 +2,6 @@
 #include "settle.h"
 
 #include <errno.h>
-#include <string.h>
 #include <time.h>
 
 static int64_t now_ms(void)
@@ -29,11 +28,6 @@ bool settle_again(int64_t *begun, unsigned n)
 	return true;
 }
 
-static bool is_ours(const struct blob *now, const struct blob *new)
-{
-	return now->len == new->len && (!new->len || memcmp(now->data, new->data, new->len) == 0);
-}
-
 int settle_swap(const struct settle_swap *s)
 {
 	bool doubt = false;
@@ -49,7 +43,7 @@ int settle_swap(const struct settle_swap *s)
 			if (!doubt)
 				return ERR_CONFLICT;
 			/* Ours may have been done, and somebody gone on from there. */
-			return is_ours(&now, s->new) ? 0 : ERR_UNKNOWN;
+			return blob_eq(&now, s->new) ? 0 : ERR_UNKNOWN;
 		case SETTLE_LOST:
 			doubt = true;
 			break;
@@ -71,13 +65,13 @@ static bool is_there(const struct settle_put *s)
 		BLOB_CLEANUP struct blob found = {0};
 
 		if (s->b->ops->get(s->b, item->key, item->len, 0, &found) ||
-		    !is_ours(&found, &wanted))
+		    !blob_eq(&found, &wanted))
 			return false;
 	}
 	return true;
 }
 
-int settle_put(const struct settle_put *s)
+static int put_batch(const struct settle_put *s)
 {
 	bool doubt = false;
 	int64_t begun = 0;
@@ -98,4 +92,33 @@ int settle_put(const struct settle_put *s)
 		}
 	}
 	return ERR_IO;
+}
+
+/* How many of the leading items go at once; one that is too large by itself goes alone. */
+static size_t batch_of(const struct settle_put *s, const struct settle_limits *most)
+{
+	size_t bytes = 0, i;
+
+	for (i = 0; i < s->n && i < most->items; i++) {
+		bytes += s->items[i].len + most->overhead;
+		if (i && bytes > most->bytes)
+			break;
+	}
+	return i;
+}
+
+int settle_put(const struct settle_put *s, const struct settle_limits *most)
+{
+	struct settle_put rest = *s;
+	int r = 0;
+
+	while (!r && rest.n) {
+		struct settle_put batch = rest;
+
+		batch.n = batch_of(&rest, most);
+		r = put_batch(&batch);
+		rest.items += batch.n;
+		rest.n -= batch.n;
+	}
+	return r;
 }

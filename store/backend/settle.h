@@ -37,16 +37,23 @@ struct settle_swap {
 /* ERR_CONFLICT; ERR_IO: not done; ERR_UNKNOWN: perhaps done. */
 WUR int settle_swap(const struct settle_swap *s);
 
+/* What an engine takes at once. */
+struct settle_limits {
+	size_t items, bytes;
+	size_t overhead; /* bytes an item costs beside its data */
+};
+
 struct settle_put {
 	struct backend *b;
 	const struct backend_item *items;
 	size_t n;
-	/* All or none.  SETTLE_REFUSED: a key is taken. */
+	/* These items, all or none.  SETTLE_REFUSED: a key is taken. */
 	enum settle_end (*attempt)(const struct settle_put *s);
 };
 
-/* ERR_EXIST; ERR_IO: some may be there all the same, as strays. */
-WUR int settle_put(const struct settle_put *s);
+/* In as many attempts as the limits ask for.  ERR_EXIST; ERR_IO: some may be there all the same, as
+ * strays. */
+WUR int settle_put(const struct settle_put *s, const struct settle_limits *most);
 
 /* For everything that may be asked any number of times: pauses before try number n, false when the
  * time since *begun (ms, 0: now) is over. */

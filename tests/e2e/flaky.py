@@ -14,35 +14,10 @@ port, target, mark = int(sys.argv[1]), sys.argv[2].rsplit(':', 1), sys.argv[3].e
 lost = 0
 
 
-def pump(source, sink, watch):
-    global lost
-    seen = b''
+def pump(source, sink, passes):
+    """Pass on what comes for as long as passes(data), then end both ways."""
     try:
-        while data := source.recv(65536):
-            if watch is not None:
-                seen = (seen + data)[-70000:]
-                if mark in seen and not watch.is_set():
-                    watch.set()
-            sink.sendall(data)
-    except OSError:
-        pass
-    for s in (source, sink):
-        try:
-            s.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-
-def back(source, sink, asked):
-    global lost
-    try:
-        while data := source.recv(65536):
-            if asked.is_set():
-                asked.clear()
-                lost += 1
-                if lost % 2:
-                    print('lost', flush=True)
-                    break
+        while (data := source.recv(65536)) and passes(data):
             sink.sendall(data)
     except OSError:
         pass
@@ -56,8 +31,27 @@ def back(source, sink, asked):
 def serve(client):
     server = socket.create_connection((target[0], int(target[1])))
     asked = threading.Event()
-    threading.Thread(target=pump, args=(client, server, asked), daemon=True).start()
-    back(server, client, asked)
+    seen = b''
+
+    def request(data):
+        nonlocal seen
+        seen = (seen + data)[-70000:]
+        if mark in seen:
+            asked.set()
+        return True
+
+    def answer(_):
+        global lost
+        if not asked.is_set():
+            return True
+        asked.clear()
+        lost += 1
+        if lost % 2:
+            print('lost', flush=True)
+        return lost % 2 == 0
+
+    threading.Thread(target=pump, args=(client, server, request), daemon=True).start()
+    pump(server, client, answer)
 
 
 listener = socket.create_server(('127.0.0.1', port))

@@ -207,11 +207,6 @@ static int note_ref(void *arg, const char *key)
 	return 0;
 }
 
-static bool blob_same(const struct blob *a, const struct blob *b)
-{
-	return a->data && b->data && a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
 static int read_refs(struct replica *r)
 {
 	int e = r->from->ops->list(r->from, "refs", note_ref, r);
@@ -233,7 +228,7 @@ static int write_ref(struct replica *r, struct ref *ref)
 
 	if (e && !absent)
 		return e;
-	if (!blob_same(&old, &ref->value)) {
+	if (absent || !blob_eq(&old, &ref->value)) {
 		e = r->to->ops->swap(r->to, ref->key, absent ? NULL : &old, &ref->value);
 		if (e)
 			return e;
@@ -246,7 +241,7 @@ static int write_ref(struct replica *r, struct ref *ref)
 
 static bool is_new(const struct ref *ref)
 {
-	return ref->value.data && !blob_same(&ref->value, &ref->copied);
+	return ref->value.data && (!ref->copied.data || !blob_eq(&ref->value, &ref->copied));
 }
 
 /* "refs/<scope>": "objects/<scope>" */
