@@ -31,9 +31,6 @@ B := $(BUILD)/san
 else ifeq ($(FUZZ),1)
 B := $(BUILD)/fuzz
 CC := clang
-else ifeq ($(COV),1)
-B := $(BUILD)/cov
-CC := clang
 else
 B := $(BUILD)
 endif
@@ -95,7 +92,7 @@ ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-vectors
 -include $(B)/probed.mk
 endif
 
-CFLAGS ?= $(if $(filter 1,$(SAN) $(FUZZ)),-O1,$(if $(filter 1,$(COV)),-O0,-O2)) -g
+CFLAGS ?= $(if $(filter 1,$(SAN) $(FUZZ)),-O1,-O2) -g
 
 warn := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings \
 	-Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -106,7 +103,7 @@ ifeq ($(WERROR),1)
 warn += -Werror
 endif
 # Which of them count is what gcc says.
-ifneq ($(filter 1,$(FUZZ) $(COV)),)
+ifeq ($(FUZZ),1)
 warn := -w -Werror=implicit-function-declaration -Werror=return-type
 endif
 
@@ -116,12 +113,6 @@ san := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-po
 probed_fortify :=
 else ifeq ($(FUZZ),1)
 san := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-probed_fortify :=
-else ifeq ($(COV),1)
-# The counters are in a file that each process maps (%c), so that one which is confined, killed or
-# becomes another program has counted as well; processes of one program add up (%m).
-san := -fprofile-instr-generate=$(abspath $(B))/counted/%m%c.profraw -fcoverage-mapping \
-	-mllvm -runtime-counter-relocation=true
 probed_fortify :=
 endif
 
@@ -300,7 +291,7 @@ deps:
 	@.ci/deps build
 
 deps-all:
-	@.ci/deps build check lint fuzz cov
+	@.ci/deps build check lint fuzz
 
 demo:
 	@.ci/deps build
