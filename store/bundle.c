@@ -108,6 +108,8 @@ static int take_ring(struct dec *r, struct bundle *b, const uint8_t root_pk[stat
 		struct keyring_gen *g = &k->gens[i];
 
 		g->gen = take_u32(r);
+		if (g->gen == 0 || (i > 0 && g->gen != g[-1].gen - 1))
+			return ERR_FORMAT;
 		take_copy(r, g->meta, META_KEY_SIZE);
 		g->has_sk = b->kind == BUNDLE_READER;
 		if (!g->has_sk) {
@@ -135,7 +137,8 @@ static int parse(struct dec *r, struct bundle *b)
 		n = take_u8(r);
 	else
 		take_str8(r, b->name, sizeof(b->name));
-	if (r->failed || scope_set(&b->scope, project, domain) < 0)
+	if (r->failed || scope_set(&b->scope, project, domain) < 0 ||
+	    strcmp(project, b->scope.project) != 0 || strcmp(domain, b->scope.domain) != 0)
 		return ERR_FORMAT;
 	if (b->kind == BUNDLE_READER &&
 	    n != (scope_level(&b->scope) == SCOPE_PROJECT_DOMAIN ? SCOPE_LEVELS : 1))

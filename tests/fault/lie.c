@@ -29,7 +29,7 @@
 static char *paths[FDS];
 static unsigned calls;
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 static void note(const char *text)
 {
@@ -78,7 +78,7 @@ static bool lies(const char *path, const char *name, bool changes)
 	calls++;
 	snprintf(text, sizeof(text), "%s %d", name, changes);
 	note(text);
-	if (!at || (unsigned)atoi(at) != calls || !kind)
+	if (!at || strtoul(at, NULL, 10) != calls || !kind)
 		return false;
 	note("fired");
 	while (strcmp(kind, "hang") == 0)

@@ -391,7 +391,8 @@ def parse_bundle(data):
     require(len(data) >= 40 and H(32, data[:-32]) == data[-32:], 'the bundle is damaged')
     p = Parser(data[8:-32], 'the bundle')
     root_pk = p.take(32)
-    project, domain = scope_names(p.str(), p.str())
+    project, domain = p.str(), p.str()
+    require([project, domain] == scope_names(project, domain), 'the bundle has names in upper case')
     if writer:
         names = [(project, domain)]
         require(len(p.str()) <= 63, 'the bundle names a writer with too many bytes')
@@ -407,7 +408,7 @@ def parse_bundle(data):
         require(1 <= count <= 2, 'the bundle has a wrong number of generations')
         for _ in range(count):
             gen, k_meta, key = p.u32(), p.take(32), p.take(32)
-            require(gen != 0 and (last is None or gen < last), 'the bundle has wrong generations')
+            require(gen != 0 and (last is None or gen == last - 1), 'the bundle has wrong generations')
             scope.generations[gen] = (k_meta, None, key) if writer else (k_meta, key, sodium.crypto_scalarmult_base(key))
             last = gen
         scopes.append(scope)
