@@ -16,10 +16,10 @@
 
 static int setup(void **state)
 {
-	*state = aligned_alloc(SHM_PAGE, sizeof(struct shm));
-	if (*state)
-		*(struct shm *)*state = (struct shm){0};
-	return *state ? 0 : -1;
+	if (posix_memalign(state, SHM_PAGE, sizeof(struct shm)) != 0)
+		return -1;
+	*(struct shm *)*state = (struct shm){0};
+	return 0;
 }
 
 static int teardown(void **state)
