@@ -31,6 +31,9 @@ B := $(BUILD)/san
 else ifeq ($(FUZZ),1)
 B := $(BUILD)/fuzz
 CC := clang
+else ifeq ($(COV),1)
+B := $(BUILD)/cov
+CC := clang
 else
 B := $(BUILD)
 endif
@@ -88,11 +91,11 @@ programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
 # What this compiler and this libc know is asked once and kept.
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-vectors \
-	bench bench-quick fuzz fuzz-long lint lint-%,$(goals)),)
+	bench bench-quick coverage fuzz fuzz-long lint lint-%,$(goals)),)
 -include $(B)/probed.mk
 endif
 
-CFLAGS ?= $(if $(filter 1,$(SAN) $(FUZZ)),-O1,-O2) -g
+CFLAGS ?= $(if $(filter 1,$(SAN) $(FUZZ) $(COV)),-O1,-O2) -g
 
 warn := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wundef -Wvla -Wwrite-strings \
 	-Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -103,7 +106,7 @@ ifeq ($(WERROR),1)
 warn += -Werror
 endif
 # Which of them count is what gcc says.
-ifeq ($(FUZZ),1)
+ifneq ($(filter 1,$(FUZZ) $(COV)),)
 warn := -w -Werror=implicit-function-declaration -Werror=return-type
 endif
 
@@ -114,6 +117,13 @@ probed_fortify :=
 else ifeq ($(FUZZ),1)
 san := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 probed_fortify :=
+else ifeq ($(COV),1)
+# The counters are a mapped file (%c), opened before main(): a server that is confined, changes its
+# user or is killed has counted all the same. The path is compiled in, as many are started without
+# an environment.
+cov_raw := $(abspath $(B))/raw
+san := -fprofile-instr-generate=$(cov_raw)/%m%c.profraw -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation
 endif
 
 base_cflags := -std=c17 -D_GNU_SOURCE $(warn) $(CFLAGS) -fPIE $(probed_cflags) $(probed_fortify) $(san)
@@ -291,7 +301,7 @@ deps:
 	@.ci/deps build
 
 deps-all:
-	@.ci/deps build check lint fuzz
+	@.ci/deps build check lint fuzz coverage
 
 demo:
 	@.ci/deps build
@@ -303,7 +313,7 @@ demo:
 # T=pattern runs only the tests whose suite/file matches it.
 
 .PHONY: check-long check check-unit check-e2e check-layer check-vectors check-san check-mutants
-.PHONY: fuzz fuzz-long
+.PHONY: fuzz fuzz-long coverage
 check:
 	@.ci/deps build check
 	@$(MAKE) --no-print-directory all unit-tests
@@ -328,6 +338,12 @@ check-san:
 	@B=$(BUILD)/san T='$(T)' \
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 tests/run unit
+
+# Lines and branches that the unit and end-to-end tests reach together.
+coverage:
+	@.ci/deps build check coverage
+	@$(MAKE) --no-print-directory COV=1 all unit-tests
+	@B=$(BUILD)/cov T='$(T)' tests/coverage
 
 # Each target for a minute, two at a time; what it finds is kept in $(BUILD)/fuzz.
 FUZZ_SECONDS ?= $(if $(filter fuzz-long,$(MAKECMDGOALS)),3600,60)
@@ -430,6 +446,7 @@ help:
 	'make check-unit, check-e2e, check-layer, check-vectors   one kind of test' \
 	'make check-san    the unit tests under address and undefined sanitizers' \
 	'make check-mutants   break each promise on purpose: its test must see it' \
+	'make coverage     lines and branches that unit and end-to-end tests reach; T=pattern (root)' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60; fuzz-long: for an hour' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
 	'make check-long  kill and kill again for ten minutes, then crowd a mount (root)' \
