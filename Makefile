@@ -2,8 +2,9 @@
 #
 # One Makefile, not recursive. Sources are found by being in a room:
 #
-#   store/, store/*/          -> libstore.a   (libsodium, inih; libcurl, jansson and libpq where
-#                                              a program opens a store over the network)
+#   store/, store/*/          -> libstore.a   (libsodium, inih)
+#   store/engine/X.c          -> secretfs-X.so, loaded when a store is in X
+#                                             (etcd: libcurl, jansson; postgres: libpq)
 #   fs/, fs/*/    + libstore  -> secretfs     (libfuse3, jansson)
 #   tools/secretctl/
 #                 + libstore  -> secretctl    (jansson, libbsd, libyaml)
@@ -14,6 +15,7 @@
 
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
+LIBDIR  ?= $(PREFIX)/lib/secretfs
 MANDIR  ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
@@ -66,7 +68,9 @@ endif
 
 # --- sources ----------------------------------------------------------------
 
-store_src := $(sort $(wildcard store/*.c store/*/*.c))
+engines    := etcd postgres
+engine_src := $(engines:%=store/engine/%.c)
+store_src  := $(filter-out $(engine_src),$(sort $(wildcard store/*.c store/*/*.c)))
 fs_src    := $(sort $(wildcard fs/*.c fs/*/*.c))
 tools_src := $(sort $(wildcard tools/secretctl/*.c))
 unit_src  := $(sort $(wildcard tests/unit/*.c))
@@ -84,6 +88,7 @@ man_pages := $(sort $(wildcard man/*.[1-9]))
 units     := $(sort $(wildcard tools/systemd/*.service))
 
 lib_store := $(B)/libstore.a
+modules   := $(engines:%=$(B)/secretfs-%.so)
 programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
 
 # --- flags ------------------------------------------------------------------
@@ -110,7 +115,7 @@ ifneq ($(filter 1,$(FUZZ) $(COV)),)
 warn := -w -Werror=implicit-function-declaration -Werror=return-type
 endif
 
-harden_ld := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+harden_ld := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 ifeq ($(SAN),1)
 san := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 probed_fortify :=
@@ -130,20 +135,23 @@ base_cflags := -std=c17 -D_GNU_SOURCE $(warn) $(CFLAGS) -fPIE $(probed_cflags) $
 base_ldflags := $(harden_ld) -Wl,--as-needed $(san) $(LDFLAGS)
 
 pkgs_store := libsodium inih
-pkgs_net   := libcurl jansson libpq
+pkgs_etcd  := libcurl jansson libsodium
+pkgs_postgres := libpq
+pkgs_net   := $(sort $(pkgs_etcd) $(pkgs_postgres))
 pkgs_fs    := $(pkgs_store) fuse3 jansson libseccomp
-pkgs_tools := $(pkgs_store) $(pkgs_net) libbsd yaml-0.1
-pkgs_unit  := $(pkgs_fs) $(pkgs_net) libbsd yaml-0.1 cmocka
+pkgs_tools := $(pkgs_store) jansson libbsd yaml-0.1
+pkgs_unit  := $(pkgs_fs) libbsd yaml-0.1 cmocka
 
 pc = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 
 fuse_version := -DFUSE_USE_VERSION=312
 
-rooms_store := -Istore -Istore/policy -Istore/backend
+rooms_store := -Istore -Istore/policy -Istore/backend -Istore/engine
 rooms_fs    := -Ifs/common -Ifs/supervisor -Ifs/server
 rooms_tools := -Itools/secretctl
 
-inc_store := $(rooms_store) $(call pc,--cflags,$(pkgs_store) $(pkgs_net))
+inc_store := $(rooms_store) $(call pc,--cflags,$(pkgs_store))
+inc_engine = $(rooms_store) $(call pc,--cflags,$(pkgs_$(1)))
 inc_fs    := $(rooms_fs) $(rooms_store) $(fuse_version) $(call pc,--cflags,$(pkgs_fs))
 inc_tools := $(rooms_tools) $(rooms_store) $(call pc,--cflags,$(pkgs_tools))
 inc_unit  := -Itests/unit $(rooms_store) $(rooms_fs) $(rooms_tools) $(fuse_version) $(call pc,--cflags,$(pkgs_unit))
@@ -155,7 +163,7 @@ libs_unit  := $(call pc,--libs,$(pkgs_unit)) -pthread
 # --- build ------------------------------------------------------------------
 
 .PHONY: all
-all: $(lib_store) $(programs)
+all: $(lib_store) $(modules) $(programs)
 
 # A file that changes only when its text does: what depends on it is rebuilt
 # when the flags change or a source is added or taken away.
@@ -166,7 +174,7 @@ endef
 
 .PHONY: always
 $(B)/flags: always | have-build
-	$(call keep,$(CC) $(base_cflags) $(base_ldflags))
+	$(call keep,$(CC) $(base_cflags) $(base_ldflags) $(LIBDIR))
 $(B)/list-store: always
 	$(call keep,$(store_src))
 $(B)/list-fs: always
@@ -200,9 +208,23 @@ $(B)/libtools.a: $(tools_obj) $(B)/list-tools
 define link
 $(Q)$(as_owner) mkdir -p $(@D)
 $(call say,LD,$@)
-$(Q)$(as_owner) $(CC) $(base_cflags) $(base_ldflags) -o $@.new $(filter %.o %.a,$^) $(1)
+$(Q)$(as_owner) $(CC) $(base_cflags) $(base_ldflags) $(if $(filter %.so,$@),,-pie) -o $@.new $(filter %.o %.a,$^) $(1)
 $(Q)$(as_owner) mv -f $@.new $@
 endef
+
+# An engine and what it needs of store/, all of it its own: nothing else is seen from outside.
+engine_need := store/engine/explain.c store/engine/settle.c store/blob.c store/io.c
+engine_obj  := $(patsubst %.c,$(B)/pic/%.o,$(engine_src) $(engine_need))
+$(engine_need:%.c=$(B)/pic/%.o): inc := $(inc_store)
+$(foreach e,$(engines),$(eval $(B)/pic/store/engine/$(e).o: inc := $(call inc_engine,$(e))))
+$(B)/pic/%.o: %.c $(B)/flags
+	$(Q)$(as_owner) mkdir -p $(@D)
+	$(call say,CC,$< (module))
+	$(Q)$(as_owner) $(CC) $(inc) $(base_cflags) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+$(modules): $(B)/secretfs-%.so: $(B)/pic/store/engine/%.o $(engine_need:%.c=$(B)/pic/%.o)
+	$(call link,-shared $(call pc,--libs,$(pkgs_$*)) -pthread)
+
+$(B)/obj/store/backend/location.o: inc += -DLIBDIR='"$(LIBDIR)"'
 
 $(B)/secretfs: $(fs_obj) $(lib_store) $(B)/list-fs
 	$(call link,$(libs_fs))
@@ -223,7 +245,10 @@ $(unit_test): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(unit_help) $$(call ro
 	$(call link,$(libs_unit))
 
 .PHONY: unit-tests
-unit-tests: $(unit_test)
+unit-tests: $(unit_test) $(modules:$(B)/%=$(B)/tests/unit/%)
+$(modules:$(B)/%=$(B)/tests/unit/%): $(B)/tests/unit/%: $(B)/%
+	$(Q)$(as_owner) mkdir -p $(@D)
+	$(Q)$(as_owner) ln -sf ../../$* $@
 
 # A fuzz target gets libstore and the unit tests' fixture; fuzz_fs_* and fuzz_tools_* that room too.
 fuzz_target := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -257,12 +282,12 @@ $(B)/probed.mk: Makefile
 have-build:
 	@command -v $(PKG_CONFIG) >/dev/null || { \
 		echo "pkg-config is missing: run 'make deps' as root, or see the README" >&2; exit 1; }
-	@missing=; for p in $(sort $(pkgs_fs) $(pkgs_tools)); do \
+	@missing=; for p in $(sort $(pkgs_fs) $(pkgs_tools) $(pkgs_net)); do \
 		$(PKG_CONFIG) --exists $$p || missing="$$missing $$p"; done; \
 	[ -z "$$missing" ] || { \
 		echo "missing to build:$$missing: run 'make deps' as root, or see the README" >&2; exit 1; }
 
--include $(store_obj:.o=.d) $(fs_obj:.o=.d) $(tools_obj:.o=.d) $(unit_obj:.o=.d) $(fuzz_obj:.o=.d)
+-include $(engine_obj:.o=.d) $(store_obj:.o=.d) $(fs_obj:.o=.d) $(tools_obj:.o=.d) $(unit_obj:.o=.d) $(fuzz_obj:.o=.d)
 
 # --- install ----------------------------------------------------------------
 #
@@ -273,6 +298,8 @@ have-build:
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 0755 $(programs) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 0644 $(modules) $(DESTDIR)$(LIBDIR)
 	@for m in $(man_pages); do \
 		d=$(DESTDIR)$(MANDIR)/man$${m##*.}; \
 		echo "$(INSTALL) -m 0644 $$m $$d"; \
@@ -285,6 +312,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/secretfs $(DESTDIR)$(BINDIR)/secretctl
+	rm -f $(patsubst $(B)/%,$(DESTDIR)$(LIBDIR)/%,$(modules))
 	@for m in $(man_pages); do \
 		f=$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; echo "rm -f $$f"; rm -f "$$f"; done
 	@for u in $(units); do \
@@ -390,7 +418,7 @@ lint:
 	@.ci/deps build check lint
 	@$(MAKE) --no-print-directory -k -j2 lint-format lint-shell lint-man lint-cppcheck lint-tidy
 
-c_src     := $(store_src) $(fs_src) $(tools_src) $(sort $(wildcard tests/*/*.c))
+c_src     := $(store_src) $(engine_src) $(fs_src) $(tools_src) $(sort $(wildcard tests/*/*.c))
 c_headers := $(sort $(wildcard store/*.h store/*/*.h fs/*/*.h tools/*/*.h tests/*/*.h))
 
 lint-format:
@@ -401,7 +429,7 @@ format:
 	$(Q)$(as_owner) clang-format -i $(c_src) $(c_headers)
 
 # A source outside the rooms is read with the unit tests' include path.
-lint_inc = $(or $(inc_$(firstword $(subst /, ,$(1)))),$(inc_unit))
+lint_inc = $(if $(filter $(engine_src),$(1)),$(call inc_engine,$(basename $(notdir $(1)))),$(or $(inc_$(firstword $(subst /, ,$(1)))),$(inc_unit)))
 tidy := $(addprefix tidy/,$(c_src))
 .PHONY: $(tidy)
 lint-tidy: $(tidy)

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "io.h"
-#include "location.h"
+#include "engine.h"
 #include "settle.h"
 
 #define CONNECT_MS 2000L
@@ -44,7 +44,7 @@ struct etcd {
 	pthread_mutex_t lock; /* of the token: the watcher reads it */
 	char *token;	      /* "Authorization: ...", or NULL */
 	CURL *curl;
-	char *reason; /* LOCATION_REASON, while opening */
+	char *reason; /* ENGINE_REASON, while opening */
 
 	int changed; /* eventfd, -1: not watched */
 	pthread_t watcher;
@@ -181,7 +181,7 @@ static enum settle_end judge(struct etcd *e, long http, const json_t *j)
 	json_int_t code = json_integer_value(json_object_get(j, "code"));
 	const char *text = json_string_value(json_object_get(j, "message"));
 
-	location_explain(e->reason, text ?: "no answer of etcd's JSON gateway");
+	engine_explain(e->reason, text ?: "no answer of etcd's JSON gateway");
 	switch (code) {
 	case 8: /* RESOURCE_EXHAUSTED: "database space exceeded" */
 		errno = ENOSPC;
@@ -232,7 +232,7 @@ static enum settle_end perform(struct etcd *e, const char *path, const char *bod
 	}
 	curl_slist_free_all(headers);
 	if (c != CURLE_OK) {
-		location_explain(e->reason, curl_easy_strerror(c));
+		engine_explain(e->reason, curl_easy_strerror(c));
 		errno = c == CURLE_OPERATION_TIMEDOUT ? ETIMEDOUT : ECONNREFUSED;
 		end = not_sent(c) ? SETTLE_NOT_DONE : SETTLE_LOST;
 	} else {
@@ -271,7 +271,7 @@ static enum settle_end log_in(struct etcd *e)
 
 	set_token(e, NULL);
 	if (read_password(e, password)) {
-		location_explain(e->reason, "the password file cannot be read");
+		engine_explain(e->reason, "the password file cannot be read");
 		return SETTLE_FAILED;
 	}
 	body = json_pack("{s:s, s:s}", "name", e->user, "password", password);
@@ -741,8 +741,8 @@ static int check_marker(struct etcd *e, int create)
 	return r;
 }
 
-int etcd_open(const char *location, int create, struct backend **out,
-	      char reason[static LOCATION_REASON])
+ENGINE_EXPORT int ENGINE_OPEN(const char *location, int create, struct backend **out,
+			      char reason[static ENGINE_REASON])
 {
 	size_t len = strlen(location);
 	struct etcd *e = calloc(1, sizeof(*e));

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "io.h"
-#include "location.h"
+#include "engine.h"
 #include "settle.h"
 
 #define LIST_PAGE 1000
@@ -86,7 +86,7 @@ static PGconn *connect_to(struct postgres *p)
 		PQclear(r);
 		return c;
 	}
-	location_explain(p->reason, PQerrorMessage(c));
+	engine_explain(p->reason, PQerrorMessage(c));
 	PQclear(r);
 	PQfinish(c);
 	errno = ECONNREFUSED;
@@ -107,7 +107,7 @@ static enum settle_end judge(struct postgres *p, const PGresult *r)
 {
 	const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
 
-	location_explain(p->reason, r ? PQresultErrorMessage(r) : PQerrorMessage(p->c));
+	engine_explain(p->reason, r ? PQresultErrorMessage(r) : PQerrorMessage(p->c));
 	if (!state || PQstatus(p->c) != CONNECTION_OK || strncmp(state, "57P", 3) == 0 ||
 	    strncmp(state, "08", 2) == 0) {
 		errno = ECONNRESET;
@@ -498,8 +498,8 @@ static int check_format(struct postgres *p)
 	return e;
 }
 
-int postgres_open(const char *location, int create, struct backend **out,
-		  char reason[static LOCATION_REASON])
+ENGINE_EXPORT int ENGINE_OPEN(const char *location, int create, struct backend **out,
+			      char reason[static ENGINE_REASON])
 {
 	struct postgres *p = calloc(1, sizeof(*p));
 	int r = 0;
@@ -516,8 +516,8 @@ int postgres_open(const char *location, int create, struct backend **out,
 	if (!p->location)
 		r = ERR_NOMEM;
 	else if (has_password(location)) {
-		location_explain(p->reason,
-				 "a password does not belong in the URL: put it into a passfile");
+		engine_explain(p->reason,
+			       "a password does not belong in the URL: put it into a passfile");
 		r = ERR_INVAL;
 	} else if (!connected(p))
 		r = ERR_IO;
