@@ -13,7 +13,8 @@
  * 2. An object is complete and durable before put returns, and a ref is swapped only after that.
  *    A put that dies halfway leaves a torn file under its final name.  That is harmless: no ref
  *    leads to it, its bytes do not hash to its name, and no later put wants the name, since an
- *    id is the hash of bytes sealed under a fresh random nonce.  So no temporary is needed.
+ *    id is the hash of bytes sealed under a fresh random nonce.  So no temporary is needed.  Whoever
+ *    copies a store wants the same names again, and looks at the bytes (secretctl replicate).
  * 3. A failed fsync is final.  The kernel reports a lost write once and marks the page clean, so a
  *    second fsync would succeed over bytes that are gone
  *    (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).

@@ -7,7 +7,10 @@
  * the ref, so: read the refs, then copy every object that is there, then write the refs that were
  * read.  The copy is whole at every moment, and is a state that the original had.
  *
- * Nothing is deleted.  When the engine was put back from a backup, the hosts' floors refuse its
+ * An object in TO counts as there when its bytes hash to its name: a copy that was killed, or a power
+ * cut, leaves torn ones under their names (backend_dir.c), which are deleted and copied again.
+ *
+ * Nothing else is deleted.  When the engine was put back from a backup, the hosts' floors refuse its
  * refs, and go on with what they have: that must stay.
  */
 #include <errno.h>
@@ -31,6 +34,7 @@
 struct ref {
 	char key[BACKEND_KEY_SIZE];
 	struct blob value, copied; /* copied: what TO has of it, as far as known */
+	bool checked;		   /* what TO has of its objects */
 };
 
 struct batch {
@@ -42,9 +46,9 @@ struct replica {
 	struct backend *from, *to;
 	struct ref *refs;
 	size_t nrefs;
-	void *have; /* tsearch(3): the keys of objects that TO has */
-	char **wanted;
-	size_t nwanted, room;
+	void *have;    /* tsearch(3): the keys of objects that TO has */
+	char **listed; /* what is yet to be checked, or copied */
+	size_t nlisted, room;
 	struct batch batch;
 	size_t copied, altered;
 };
@@ -70,35 +74,70 @@ static int remember(struct replica *r, const char *key)
 	return 0;
 }
 
-static int note_have(void *arg, const char *key)
-{
-	return remember(arg, key);
-}
-
-static int note_wanted(void *arg, const char *key)
+static int note_listed(void *arg, const char *key)
 {
 	struct replica *r = arg;
 
 	if (tfind(key, &r->have, by_key))
 		return 0;
-	if (r->nwanted == r->room) {
+	if (r->nlisted == r->room) {
 		size_t room = r->room ? 2 * r->room : 1024;
-		char **p = realloc(r->wanted, room * sizeof(*p));
+		char **p = realloc(r->listed, room * sizeof(*p));
 
 		if (!p)
 			return ERR_NOMEM;
-		r->wanted = p;
+		r->listed = p;
 		r->room = room;
 	}
-	r->wanted[r->nwanted] = strdup(key);
-	return r->wanted[r->nwanted++] ? 0 : ERR_NOMEM;
+	r->listed[r->nlisted] = strdup(key);
+	return r->listed[r->nlisted++] ? 0 : ERR_NOMEM;
 }
 
-static void forget_wanted(struct replica *r)
+static void forget_listed(struct replica *r)
 {
-	for (size_t i = 0; i < r->nwanted; i++)
-		free(r->wanted[i]);
-	r->nwanted = 0;
+	for (size_t i = 0; i < r->nlisted; i++)
+		free(r->listed[i]);
+	r->nlisted = 0;
+}
+
+/* Its name is the hash of its bytes. */
+static bool is_itself(const char *key, const struct blob *data)
+{
+	uint8_t id[HASH_SIZE];
+	char hex[2 * HASH_SIZE + 1];
+
+	object_id(data, id);
+	sodium_bin2hex(hex, sizeof(hex), id, sizeof(id));
+	return strcmp(strrchr(key, '/') + 1, hex) == 0;
+}
+
+static int check_object(struct replica *r, const char *key)
+{
+	BLOB_CLEANUP struct blob data = {0};
+	int e = r->to->ops->get(r->to, key, OBJECT_MAX, BACKEND_DURABLE, &data);
+
+	if (e == ERR_NOENT)
+		return 0;
+	if (!e && is_itself(key, &data))
+		return remember(r, key);
+	if (e && e != ERR_TOOBIG && e != ERR_AUTH)
+		return e;
+	return r->to->ops->delete (r->to, key);
+}
+
+/* What TO has of a scope, once. */
+static int check_objects(struct replica *r, const char *prefix)
+{
+	int e = r->to->ops->list(r->to, prefix, note_listed, r);
+
+	for (size_t i = 0; !e && i < r->nlisted; i++) {
+		e = check_object(r, r->listed[i]);
+		if (r->nlisted > BATCH_ITEMS)
+			ui_progress("checking what is there", i + 1, r->nlisted);
+	}
+	ui_progress("", 0, 0);
+	forget_listed(r);
+	return e;
 }
 
 /* ---- copying them ---- */
@@ -140,17 +179,6 @@ static int flush_batch(struct replica *r)
 	return e;
 }
 
-/* Its name is the hash of its bytes: what was altered is not passed on. */
-static bool is_itself(const char *key, const struct blob *data)
-{
-	uint8_t id[HASH_SIZE];
-	char hex[2 * HASH_SIZE + 1];
-
-	object_id(data, id);
-	sodium_bin2hex(hex, sizeof(hex), id, sizeof(id));
-	return strcmp(strrchr(key, '/') + 1, hex) == 0;
-}
-
 static int copy_object(struct replica *r, const char *key)
 {
 	struct batch *b = &r->batch;
@@ -159,6 +187,7 @@ static int copy_object(struct replica *r, const char *key)
 
 	if (e == ERR_NOENT) /* retired meanwhile: no ref of now leads there */
 		return 0;
+	/* what was altered is not passed on */
 	if (e == ERR_TOOBIG || e == ERR_AUTH || (!e && !is_itself(key, &data))) {
 		blob_free(&data);
 		r->altered++;
@@ -179,10 +208,10 @@ static int copy_objects(struct replica *r)
 {
 	int e = 0;
 
-	for (size_t i = 0; !e && i < r->nwanted; i++) {
-		e = copy_object(r, r->wanted[i]);
-		if (r->nwanted > BATCH_ITEMS)
-			ui_progress("copying", i + 1, r->nwanted);
+	for (size_t i = 0; !e && i < r->nlisted; i++) {
+		e = copy_object(r, r->listed[i]);
+		if (r->nlisted > BATCH_ITEMS)
+			ui_progress("copying", i + 1, r->nlisted);
 	}
 	ui_progress("", 0, 0);
 	return e ? e : flush_batch(r);
@@ -207,10 +236,24 @@ static int note_ref(void *arg, const char *key)
 	return 0;
 }
 
+/* "refs/<scope>": "objects/<scope>" */
+static void objects_of(const struct ref *ref, char out[static BACKEND_KEY_SIZE])
+{
+	snprintf(out, BACKEND_KEY_SIZE, "objects/%.*s", BACKEND_KEY_SIZE - 16, ref->key + 5);
+}
+
 static int read_refs(struct replica *r)
 {
+	char prefix[BACKEND_KEY_SIZE];
 	int e = r->from->ops->list(r->from, "refs", note_ref, r);
 
+	for (size_t i = 0; !e && i < r->nrefs; i++) {
+		if (r->refs[i].checked)
+			continue;
+		objects_of(&r->refs[i], prefix);
+		e = check_objects(r, prefix);
+		r->refs[i].checked = !e;
+	}
 	for (size_t i = 0; !e && i < r->nrefs; i++) {
 		blob_free(&r->refs[i].value);
 		e = r->from->ops->get(r->from, r->refs[i].key, REF_MAX, 0, &r->refs[i].value);
@@ -244,12 +287,6 @@ static bool is_new(const struct ref *ref)
 	return ref->value.data && (!ref->copied.data || !blob_eq(&ref->value, &ref->copied));
 }
 
-/* "refs/<scope>": "objects/<scope>" */
-static void objects_of(const struct ref *ref, char out[static BACKEND_KEY_SIZE])
-{
-	snprintf(out, BACKEND_KEY_SIZE, "objects/%.*s", BACKEND_KEY_SIZE - 16, ref->key + 5);
-}
-
 /* ---- one pass ---- */
 
 static int pass(struct replica *r)
@@ -261,14 +298,11 @@ static int pass(struct replica *r)
 		if (!is_new(&r->refs[i]))
 			continue;
 		objects_of(&r->refs[i], prefix);
-		if (!r->refs[i].copied.data)
-			e = r->to->ops->list(r->to, prefix, note_have, r);
-		if (!e)
-			e = r->from->ops->list(r->from, prefix, note_wanted, r);
+		e = r->from->ops->list(r->from, prefix, note_listed, r);
 	}
 	if (!e)
 		e = copy_objects(r);
-	forget_wanted(r);
+	forget_listed(r);
 	for (size_t i = 0; !e && i < r->nrefs; i++)
 		if (is_new(&r->refs[i]))
 			e = write_ref(r, &r->refs[i]);
@@ -318,8 +352,8 @@ static int open_at(const char *location, int create, struct backend **out)
 static void replica_fini(struct replica *r)
 {
 	empty_batch(&r->batch);
-	forget_wanted(r);
-	free(r->wanted);
+	forget_listed(r);
+	free(r->listed);
 	tdestroy(r->have, free);
 	for (size_t i = 0; i < r->nrefs; i++) {
 		blob_free(&r->refs[i].value);
