@@ -95,7 +95,7 @@ programs  := $(if $(fs_src),$(B)/secretfs) $(if $(tools_src),$(B)/secretctl)
 
 # What this compiler and this libc know is asked once and kept.
 goals := $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-vectors \
+ifneq ($(filter-out clean deps help uninstall demo check check-e2e check-mutants check-vectors \
 	bench bench-quick coverage fuzz fuzz-long lint lint-%,$(goals)),)
 -include $(B)/probed.mk
 endif
@@ -387,7 +387,9 @@ check-long: all
 	@B=$(B) python3 -B tests/fault/lost-replies
 
 # The tests of the invariants, each seen to fail on code broken on purpose.
-check-mutants: unit-tests
+check-mutants:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory all unit-tests
 	@B=$(B) tests/mutants/run $(T)
 
 # --- benchmarks -------------------------------------------------------------
@@ -473,7 +475,7 @@ help:
 	'make check        all tests; T=pattern for some (root)' \
 	'make check-unit, check-e2e, check-layer, check-vectors   one kind of test' \
 	'make check-san    the unit tests under address and undefined sanitizers' \
-	'make check-mutants   break each promise on purpose: its test must see it' \
+	'make check-mutants   break each promise on purpose: its test must see it (root)' \
 	'make coverage     lines and branches that unit and end-to-end tests reach; T=pattern (root)' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60; fuzz-long: for an hour' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
