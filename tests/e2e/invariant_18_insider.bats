@@ -16,10 +16,10 @@ reveal() { secretctl get secret "$@" --reveal; }
 	printf one | secretctl create secret K >/dev/null
 	for w in mallory ci other; do secretctl create writer "$w" --out "$dir/$w" >/dev/null; done
 	cp -a "$SECRETFS_STORE" "$dir/backup"
-	secretctl delete writer mallory >/dev/null
+	secretctl delete writer mallory --yes >/dev/null
 	rm -rf "$SECRETFS_STORE"
 	mv "$dir/backup" "$SECRETFS_STORE"
-	run -0 secretctl restore --accept --keep-writer ci
+	run -0 secretctl restore --accept --yes --keep-writer ci
 	holds "$output" "goes on from version 5 of"
 	holds "$output" "writers that stay: ci"
 	holds "$output" "writers no more: mallory, other"
@@ -37,9 +37,9 @@ reveal() { secretctl get secret "$@" --reveal; }
 @test "restore --accept --to: back to an older version of one scope" {
 	for v in one two three; do printf %s "$v" | secretctl create secret K --replace >/dev/null; done
 	run -2 secretctl restore x --to 3
-	run -1 secretctl restore --accept --to 99
-	run -2 secretctl restore --accept --to x
-	run -0 secretctl restore --accept --to 3
+	run -1 secretctl restore --accept --yes --to 99
+	run -2 secretctl restore --accept --yes --to x
+	run -0 secretctl restore --accept --yes --to 3
 	holds "$output" "goes on from version 3 of"
 	holds "$output" "up to version 4"
 	same two "$(reveal K)"
@@ -54,7 +54,7 @@ reveal() { secretctl get secret "$@" --reveal; }
 	SECRETFS_STATE=$dir/state-b secretctl get secret K --reveal >/dev/null
 	rm -r "$SECRETFS_STORE"
 	cp -a "$dir/backup" "$SECRETFS_STORE"
-	secretctl restore --accept >/dev/null
+	secretctl restore --accept --yes >/dev/null
 	cp -a "$SECRETFS_STORE" "$dir/accepted"
 	for v in a b c; do printf %s "$v" | secretctl update secret K >/dev/null; done
 	same c "$(SECRETFS_STATE=$dir/state-b reveal K)"

@@ -119,7 +119,7 @@ shows() { [[ $(cat "$mnt/KEY") == "$(letters "$1")" ]]; }
 		run -1 env SECRETFS_ROOT_KEY="$dir/none" secretctl run --bundle "$dir/old.bundle" --secret KEY -- true
 		secretctl rotate writer ci "${scope[@]}" >/dev/null
 		secretctl create writer "w$round" "${scope[@]}" >/dev/null
-		secretctl delete writer "w$round" >/dev/null
+		secretctl delete writer "w$round" --yes >/dev/null
 		put KEY "$(letters "$((round + 3))")" "${scope[@]}"
 		wait_for 20 shows "$((round + 3))"
 	done
@@ -133,7 +133,7 @@ shows() { [[ $(cat "$mnt/KEY") == "$(letters "$1")" ]]; }
 	cp "$SECRETFS_BUNDLES/ci.bundle" "$dir/ci.bundle"
 	serve
 	cp -a "$SECRETFS_STORE" "$dir/before"
-	secretctl delete writer ci >/dev/null
+	secretctl delete writer ci --yes >/dev/null
 	put KEY "$(letters b)" "${scope[@]}"
 	wait_for 20 shows b
 	# it goes on for longer than the others did, from before it was out

@@ -101,10 +101,10 @@ marked() { as_uid "$1" cat "$dir/mnt/mark" >/dev/null 2>&1; }
 	secretctl allow secret K --uid 7 >/dev/null
 	wait_for 5 as_uid 7 cat "$dir/mnt/K"
 	as_uid 1000 cat "$dir/mnt/K" # who was let in is so still
-	secretctl allow secret K --everyone >/dev/null
+	secretctl allow secret K --everyone --yes >/dev/null
 	wait_for 5 as_uid 8 cat "$dir/mnt/K"
 	refused 1234
-	run -0 secretctl allow secret K --everyone
+	run -0 secretctl allow secret K --everyone --yes
 	holds "$output" "so already"
 }
 

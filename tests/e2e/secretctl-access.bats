@@ -32,7 +32,7 @@ said() {
 	secretctl allow secret K "${scope[@]}" --uid 3000 >/dev/null
 	agrees true 3000
 	agrees false 2000
-	secretctl allow secret K "${scope[@]}" --everyone >/dev/null
+	secretctl allow secret K "${scope[@]}" --everyone --yes >/dev/null
 	agrees true 4000
 	secretctl deny secret K "${scope[@]}" --uid 3000 >/dev/null
 	agrees false 3000

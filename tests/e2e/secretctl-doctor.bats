@@ -92,7 +92,7 @@ finding() {
 @test "doctor: a policy that does not parse, a damaged bundle, a revoked writer" {
 	secretctl create writer ci -p p1 >/dev/null
 	cp "$SECRETFS_BUNDLES/ci.bundle" "$dir/keep"
-	secretctl delete writer ci >/dev/null
+	secretctl delete writer ci --yes >/dev/null
 	mv "$dir/keep" "$SECRETFS_BUNDLES/ci.bundle"
 	same "mend secretctl delete bundle ci" "$(finding bundle | grep mend)"
 	secretctl delete bundle ci >/dev/null

@@ -73,7 +73,7 @@ expired() { secretctl explain K | grep -q "is past"; }
 	cp -a "$dir/backup" "$SECRETFS_STORE"
 	run -1 secretctl get secret K
 	holds "$output" "secretctl restore --accept"
-	secretctl restore --accept
+	secretctl restore --accept --yes
 	same one "$(secretctl get secret K --reveal)"
 }
 

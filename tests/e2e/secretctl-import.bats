@@ -219,11 +219,11 @@ other() {
 	mv "$dir/backup" "$SECRETFS_STORE"
 	run -1 secretctl get secret K
 	[[ $output == *"older than"* ]]
-	run -0 secretctl restore --accept
+	run -0 secretctl restore --accept --yes
 	same one "$(reveal K)"
 	printf three | secretctl update secret K >/dev/null
 	run -0 secretctl check
-	run -0 secretctl restore --accept
+	run -0 secretctl restore --accept --yes
 	[[ $output == *"0 scopes accepted"* ]]
 }
 

@@ -120,6 +120,64 @@ answered() {
 	run -0 secretctl delete secret K </dev/null
 }
 
+@test "delete writer says where it could write, and is agreed to" {
+	init_store p1
+	secretctl create writer ci -p p1 >/dev/null
+	secretctl create writer ci -d staging --out "$dir/ci" >/dev/null
+	before=$(secretctl get writer -o json)
+	run -1 secretctl delete writer ci
+	holds "$output" "writer ci will write no more in (domain staging), (project p1)"
+	holds "$output" "--yes"
+	run -1 answered n secretctl delete writer ci -d staging
+	lacks "$output" "project p1"
+	same "$before" "$(secretctl get writer -o json)"
+	grep -q '^\[writer ci\]' "$SECRETFS_POLICY" || fail "the policy has lost the writer"
+	run -0 answered y secretctl delete writer ci
+	same '[]' "$(secretctl get writer -o json | jq -c .)"
+	run -1 secretctl delete writer ci
+	holds "$output" "there is no writer ci"
+}
+
+@test "allow --everyone and what undoes deny --everyone are agreed to, what narrows is not" {
+	init_store
+	put K v
+	secretctl allow secret K --uid 0 >/dev/null
+	before=$(cat "$SECRETFS_POLICY")
+	run -1 secretctl allow secret K --everyone
+	holds "$output" "every user of a host that shows it will be able to read K (organization)"
+	run -1 answered n secretctl allow secret K --everyone
+	same "$before" "$(cat "$SECRETFS_POLICY")"
+	run -0 answered y secretctl allow secret K --everyone
+	run -0 secretctl allow secret K --everyone # it is so already
+	run -0 secretctl deny secret K --everyone
+	before=$(cat "$SECRETFS_POLICY")
+	run -1 secretctl deny secret K --everyone --remove
+	holds "$output" "will be able to read K (organization)"
+	same "$before" "$(cat "$SECRETFS_POLICY")"
+	run -0 secretctl deny secret K --everyone --remove --yes
+	run -0 secretctl allow secret K --everyone --remove
+}
+
+@test "restore --accept: what is lost is said and agreed to; where all is fresh nobody is asked" {
+	init_store
+	put K one
+	cp -a "$SECRETFS_STORE" "$dir/backup"
+	put K two
+	run -0 secretctl restore --accept
+	rm -r "$SECRETFS_STORE"
+	mv "$dir/backup" "$SECRETFS_STORE"
+	before=$(find "$SECRETFS_STORE" -type f -exec sha256sum {} + | sort)
+	run -1 secretctl restore --accept
+	holds "$output" "what came after it is lost for good, and no writer but the root will write"
+	holds "$output" "--yes"
+	run -1 answered n secretctl restore --accept --keep-writer ci
+	holds "$output" "no writer but those of --keep-writer"
+	same "$before" "$(find "$SECRETFS_STORE" -type f -exec sha256sum {} + | sort)"
+	run -1 secretctl get secret K
+	run -0 answered y secretctl restore --accept
+	same one "$(reveal K)"
+}
+
 @test "a project and a domain with writers are not struck out" {
 	init_store gone
 	secretctl create domain dgone
@@ -133,9 +191,9 @@ answered() {
 	run -1 secretctl delete domain dgone
 	holds "$output" "secretctl delete writer v -d dgone"
 	cp "$dir/policy" "$SECRETFS_POLICY"
-	secretctl delete writer w
+	secretctl delete writer w --yes
 	run -0 secretctl delete project gone
-	secretctl delete writer v
+	secretctl delete writer v --yes
 	run -0 secretctl delete domain dgone
 }
 

@@ -69,7 +69,7 @@ ci() {
 	holds "$output" "already"
 	run -2 secretctl create writer root
 	ci create secret K - <<<one
-	secretctl delete writer ci >/dev/null
+	secretctl delete writer ci --yes >/dev/null
 	run -1 ci update secret K - <<<two
 	same one "$(secretctl get secret K -p p1 -d staging --reveal)"
 	run ! grep -qF "$key" "$SECRETFS_POLICY"
@@ -104,7 +104,7 @@ ci() {
 	lacks "$output" "other.bundle anew"
 	(($(epoch p1+staging) > before)) || fail "the floor stayed at $before"
 	before=$(epoch p1+staging)
-	run -0 secretctl delete writer ci
+	run -0 secretctl delete writer ci --yes
 	holds "$output" "minted $SECRETFS_BUNDLES/p1+staging.bundle anew"
 	holds "$output" "writer ci is granted no more: left as it is"
 	(($(epoch p1+staging) > before)) || fail "the floor stayed at $before"

@@ -116,6 +116,22 @@ static void find_section(const struct scope *s, const char *name, char out[SECTI
 		 s->domain[0] ? " domain=" : "", s->domain);
 }
 
+/* Everybody onto the list of those let in, or off the list of those kept out. */
+static int agree(const struct call *c, const struct scope *scope, const char *name)
+{
+	bool allow = strcmp(c->command->verb, "allow") == 0;
+	char text[SCOPE_STR];
+
+	if (!call_has(c, FLAG_EVERYONE) || allow == call_has(c, FLAG_REMOVE))
+		return 0;
+	if (allow)
+		return ui_agree(c,
+				"every user of a host that shows it will be able to read %s (%s)",
+				name, scope_str(scope, text));
+	return ui_agree(c, "whoever nothing else keeps out will be able to read %s (%s)", name,
+			scope_str(scope, text));
+}
+
 int access_cmd_run(struct call *c)
 {
 	CTX_CLEANUP struct ctx s = {0};
@@ -155,6 +171,9 @@ int access_cmd_run(struct call *c)
 		printf("it is so already: nothing was changed in %s\n", s.paths[PATH_POLICY]);
 		return 0;
 	}
+	status = agree(c, &scope, name);
+	if (status)
+		return status;
 	r = policy_edit_save(edit, &e);
 	if (r)
 		return say_edit(&s, &e, NULL, r);

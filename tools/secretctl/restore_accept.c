@@ -18,6 +18,7 @@ struct accept {
 	size_t accepted, fresh;
 	bool *kept; /* which of the --keep-writer there were */
 	bool registry;
+	bool agreed;
 };
 
 static const char *const *keep_names(const struct accept *a, size_t *n)
@@ -83,15 +84,28 @@ static int say_broken(const struct scope_ctx *p, const struct rewind *rw)
 	return status;
 }
 
-static int find(struct accept *a, struct scope_ctx *p, struct rewind *rw)
+/* Asked once, before the first scope that is not fresh. Exit status. */
+static int agree(struct accept *a)
+{
+	size_t n;
+	int status = 0;
+
+	keep_names(a, &n);
+	if (!a->agreed)
+		status = ui_agree(a->call,
+				  "history will go on from an older state, what came after it is "
+				  "lost for good, and no writer %s will write any more",
+				  n ? "but those of --keep-writer" : "but the root");
+	a->agreed = !status;
+	return status;
+}
+
+/* The backup is from before the scope was made. */
+static int start_anew(const struct accept *a, const struct scope_ctx *p, struct rewind *rw)
 {
 	struct apply_result result;
-	int r = rewind_find(a->s->backend, p->ring, &p->floor, a->to, rw);
+	int r = apply_genesis(a->s->backend, p->ring, &result);
 
-	if (r != ERR_NOENT || a->to || !p->floor.epoch)
-		return r;
-	/* The backup is from before the scope was made. */
-	r = apply_genesis(a->s->backend, p->ring, &result);
 	return r ? r : rewind_find(a->s->backend, p->ring, &p->floor, 0, rw);
 }
 
@@ -102,18 +116,25 @@ static int accept_ring(struct accept *a, struct scope_ctx *p)
 	struct apply_result result;
 	const char *const *names;
 	size_t n;
-	int r = find(a, p, &rw);
+	int status, r = rewind_find(a->s->backend, p->ring, &p->floor, a->to, &rw);
+	bool gone = r == ERR_NOENT && !a->to;
 
-	if (r == ERR_NOENT && !a->to)
+	if (gone && !p->floor.epoch)
 		return 0; /* never made */
 	if (rw.fresh && rw.broken && !a->to)
 		return say_broken(p, &rw);
-	if (r)
+	if (r && !gone)
 		return errmsg_fail(&w, r);
-	if (rw.fresh && !a->to) {
+	if (!r && rw.fresh && !a->to) {
 		a->fresh++;
 		return 0;
 	}
+	status = agree(a);
+	if (status)
+		return status;
+	r = gone ? start_anew(a, p, &rw) : 0;
+	if (r)
+		return errmsg_fail(&w, r);
 	names = keep_names(a, &n);
 	say(a, p, &rw);
 	r = rewind_commit(a->s->backend, p->ring, &rw, names, n, &result);

@@ -173,7 +173,9 @@ struct writers {
 	json_t *array;
 	/* to delete */
 	const char *name;
-	size_t removed;
+	bool agreed; /* before it, grants are only looked for */
+	size_t found;
+	char where[256];
 };
 
 static void add_writer(struct writers *ws, const struct scope *scope, const struct grant_writer *w)
@@ -193,6 +195,17 @@ static void add_writer(struct writers *ws, const struct scope *scope, const stru
 	json_array_append_new(ws->array, o);
 }
 
+/* Where it has a grant, for the question. */
+static int find_writer(struct writers *ws, const struct scope *scope)
+{
+	size_t len = strlen(ws->where);
+	char text[SCOPE_STR];
+
+	snprintf(ws->where + len, sizeof(ws->where) - len, "%s(%s)", ws->found++ ? ", " : "",
+		 scope_str(scope, text));
+	return 0;
+}
+
 static int remove_writer(struct writers *ws, struct scope_ctx *p, const struct grant_writer *w)
 {
 	const struct apply_options options = {.floor = &p->floor};
@@ -207,7 +220,6 @@ static int remove_writer(struct writers *ws, struct scope_ctx *p, const struct g
 						    .path = w->name,
 						    .scope = &p->scope},
 				   r);
-	ws->removed++;
 	printf("deleted writer %s of (%s)\n", w->name, scope_str(&p->scope, text));
 	return bundle_reissue_bundles(ws->s, p);
 }
@@ -235,7 +247,7 @@ static int each_writer(void *arg, const struct scope *scope)
 		if (!ws->name)
 			add_writer(ws, scope, w);
 		else if (strcmp(w->name, ws->name) == 0)
-			status = remove_writer(ws, &p, w);
+			status = ws->agreed ? remove_writer(ws, &p, w) : find_writer(ws, scope);
 	}
 	return status;
 }
@@ -268,6 +280,24 @@ int writer_cmd_get(struct call *c)
 	return status;
 }
 
+static int each_of(struct writers *ws, const struct scope *given)
+{
+	return given ? each_writer(ws, given) : scopes_each(ws->s, each_writer, ws);
+}
+
+/* Said and agreed to first, once for all scopes. Exit status. */
+static int remove_grants(const struct call *c, struct writers *ws, const struct scope *given)
+{
+	int status = each_of(ws, given);
+
+	if (status || !ws->found)
+		return status;
+	status = ui_agree(c, "writer %s will write no more in %s, and its bundle is void for good",
+			  ws->name, ws->where);
+	ws->agreed = true;
+	return status ? status : each_of(ws, given);
+}
+
 int writer_cmd_delete(struct call *c)
 {
 	CTX_CLEANUP struct ctx s = {0};
@@ -284,7 +314,7 @@ int writer_cmd_delete(struct call *c)
 	if (!status)
 		status = ctx_root(c, &s);
 	if (!status)
-		status = given ? each_writer(&ws, &scope) : scopes_each(&s, each_writer, &ws);
+		status = remove_grants(c, &ws, given ? &scope : NULL);
 	if (status)
 		return status;
 	snprintf(section, sizeof(section), "writer %s", ws.name);
@@ -294,7 +324,7 @@ int writer_cmd_delete(struct call *c)
 	if (!r)
 		r = policy_edit_save(edit, &e);
 	/* without a grant the policy may name it yet: a delete was interrupted between the two */
-	if (!ws.removed && r) {
+	if (!ws.found && r) {
 		ui_error("there is no writer %s", ws.name);
 		ui_hint("see: secretctl get writer");
 		return STATUS_FAILED;
