@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "ancestry.h"
-#include "idset.h"
 #include "object.h"
 
 #define EVERY 16	/* commits between two sweeps of a busy scope */
@@ -141,16 +140,20 @@ static bool may_be_commit(const struct sweep *s, const uint8_t id[static HASH_SI
 	return object_get(s->b, s->k, OBJECT_COMMIT, id, &body, &gen) != ERR_AUTH;
 }
 
-static void delete_due(struct sweep *s, const struct idset *named)
+/* The first error, after all have been tried. */
+static int delete_due(struct sweep *s, const struct idset *named)
 {
 	char key[BACKEND_KEY_SIZE];
+	int r = 0, e;
 
 	for (size_t i = 0; i < s->due.n; i++) {
 		if (idset_has(named, s->due.ids[i]) || may_be_commit(s, s->due.ids[i]))
 			continue;
 		backend_object_key(s->k->scope_id, s->due.ids[i], key);
-		(void)s->b->ops->delete (s->b, key);
+		e = s->b->ops->delete (s->b, key);
+		r = r ? r : e;
 	}
+	return r;
 }
 
 static void run(struct sweep *s, struct snapshot *tip, uint64_t *swept)
@@ -168,7 +171,7 @@ static void run(struct sweep *s, struct snapshot *tip, uint64_t *swept)
 	if (s->due.n) {
 		if (named_by(s, tip, &named) < 0)
 			return;
-		delete_due(s, &named);
+		(void)delete_due(s, &named);
 	}
 	*swept = s->done;
 }
@@ -201,4 +204,13 @@ bool gc_all(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t
 		idset_free(&s.due);
 	} while (tip->commit.swept > swept);
 	return swept > before;
+}
+
+int gc_drop(struct backend *b, struct keyring *k, struct snapshot *tip, const struct idset *ids)
+{
+	IDSET_CLEANUP struct idset named = {0};
+	struct sweep s = {.b = b, .k = k, .due = *ids};
+	int r = named_by(&s, tip, &named);
+
+	return r ? r : delete_due(&s, &named);
 }

@@ -9,6 +9,7 @@
 #ifndef GC_H
 #define GC_H
 
+#include "idset.h"
 #include "snapshot.h"
 
 #define GC_GRACE (24u * 60 * 60) /* seconds */
@@ -23,5 +24,13 @@ void gc_run(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t
 
 /* The same for all that is due, when the disk is full: true if anything was.  Sets tip's swept. */
 bool gc_all(struct backend *b, struct keyring *k, struct snapshot *tip, uint64_t grace);
+
+/*
+ * Delete these objects now, for the owner of a secret who wants it gone at once: whoever is still at an
+ * older commit, or goes back to one, finds them missing.  What tip names and what opens as a commit
+ * stays, for the list is some writer's word.  The first error, after all have been tried.
+ */
+WUR int gc_drop(struct backend *b, struct keyring *k, struct snapshot *tip,
+		const struct idset *ids);
 
 #endif

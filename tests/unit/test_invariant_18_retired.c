@@ -142,6 +142,32 @@ static void a_date_of_her_own(void **state)
 	end(&s);
 }
 
+/* What an owner purges is read from pages that a writer may have made. */
+static void a_purge_of_her_list(void **state)
+{
+	struct story s;
+	struct snapshot *tip;
+	IDSET_CLEANUP struct idset list = {0};
+
+	begin(*state, &s);
+	ok(idset_add(&list, s.value));
+	ok(idset_add(&list, s.tip->commit.pages[0].id));
+	ok(idset_add(&list, s.tip->commit.prev));
+	ok(gc_drop(s.f->b, s.admin, s.tip, &list));
+	assert_true(there(&s, s.value));
+	assert_true(there(&s, s.tip->commit.pages[0].id));
+	assert_true(there(&s, s.tip->commit.prev));
+	s.next.npages = 0;
+	fixture_publish(s.f->b, s.mallory->rings[0], &s.next);
+	ok(snapshot_open(s.f->b, s.admin, NULL, &tip));
+	ok(gc_drop(s.f->b, s.admin, tip, &list));
+	assert_false(there(&s, s.value));
+	assert_true(there(&s, s.tip->commit.prev));
+	snapshot_close(tip);
+	s.next.npages = 1;
+	end(&s);
+}
+
 #define in_memory(test) cmocka_unit_test_setup_teardown(test, fixture_memory, fixture_end)
 
 int main(void)
@@ -149,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_memory(what_is_named_and_commits),
 		in_memory(a_date_of_her_own),
+		in_memory(a_purge_of_her_list),
 	};
 
 	return cmocka_run_group_tests_name("retired is a word only", tests, NULL, NULL);

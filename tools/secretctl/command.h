@@ -85,6 +85,7 @@ enum flag {
 	FLAG_BEGIN,
 	FLAG_FINISH,
 	FLAG_FORCE,
+	FLAG_PURGE,
 	FLAGS,
 };
 #define FLAG_END 255

@@ -121,6 +121,8 @@ const struct flag_def flag_defs[FLAGS] = {
 			 "seal every kept version anew, and switch to the next keys", false},
 	[FLAG_FORCE] = {"force", 0, ARG_NONE, NULL,
 			"even if bundles or mounts of this host lack the next keys", false},
+	[FLAG_PURGE] = {"purge", 0, ARG_NONE, NULL,
+			"with all its versions at once, so that nothing brings it back", false},
 };
 
 #define LIST(...) ((const unsigned char[]){__VA_ARGS__, FLAG_END})
@@ -191,7 +193,8 @@ const struct command commands[] = {
 		     "A mount shows it at the next open.\n"},
 
 	{"delete", "secret", secret_cmd_delete, "NAME", 1, 1,
-	 "delete a secret of exactly this scope", LIST(SCOPE, FLAG_WAIT), NULL},
+	 "delete a secret of exactly this scope", LIST(SCOPE, FLAG_PURGE, FLAG_WAIT),
+	 "For a day at least rollback brings it back, unless --purge takes its versions at once.\n"},
 	{"delete", "project", declare_delete_project, "NAME", 1, 1,
 	 "strike out a project that has no secrets and no writers", NULL, NULL},
 	{"delete", "domain", declare_delete_domain, "NAME", 1, 1,
@@ -220,9 +223,11 @@ const struct command commands[] = {
 	{"history", "secret", history_run, "NAME", 1, 1, "list the versions that are kept",
 	 LIST(SCOPE, FLAG_OUTPUT),
 	 "The newest ten. A scope counts all its changes with one number, so the versions of a\n"
-	 "secret go up in steps.\n"},
+	 "secret go up in steps. Also of a deleted secret, for a day at least.\n"},
 	{"rollback", "secret", rollback_run, "NAME", 1, 1, "make an older version the current one",
-	 LIST(SCOPE, FLAG_TO), "The older value becomes a new version; nothing is lost.\n"},
+	 LIST(SCOPE, FLAG_TO),
+	 "The older value becomes a new version; nothing is lost. A deleted secret comes back\n"
+	 "with its versions, as long as history shows them.\n"},
 	{"allow", "secret", access_cmd_run, "NAME", 1, 1, "let users read a secret",
 	 LIST(SCOPE, FLAG_UID, FLAG_GID, FLAG_EVERYONE, FLAG_REMOVE),
 	 "Edits the policy in place. Where an allow list stands, only those on it may read: not\n"

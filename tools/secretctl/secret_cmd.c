@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deleted.h"
 #include "docker.h"
 #include "json.h"
 #include "name.h"
@@ -202,6 +203,62 @@ static int put(struct ctx *s, struct scope_ctx *p, struct source *src, struct ch
 	return note(s, p, ch, &result, w);
 }
 
+/* Of a deleted secret as well, whose versions were left. Exit status. */
+static int purge(struct ctx *s, struct scope_ctx *p, const char *name, bool *found)
+{
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	struct errmsg w = {.doing = "delete the versions of", .name = name, .scope = &p->scope};
+	size_t n = 0;
+	int status = 0, r = ctx_snapshot(s, p, &snap);
+
+	if (!r)
+		r = deleted_purge(s, p, snap, name, &n);
+	if (r && !(r == ERR_NOENT && !snap)) {
+		status = errmsg_fail(&w, r);
+		ui_hint("the secret is deleted; run it again to have its versions gone as well");
+	}
+	*found = n > 0;
+	return status;
+}
+
+/* A program that names a secret and its scope is taken at its word, as Flyte's is, but for good. */
+static int agree_delete(const struct call *c, const struct scope *scope, const char *name)
+{
+	char text[SCOPE_STR];
+
+	if (call_has(c, FLAG_PURGE))
+		return ui_agree(c, "secret %s (%s) will be gone for good, with all its versions",
+				name, scope_str(scope, text));
+	return ui_asks() ? ui_agree(c, "secret %s (%s) will be gone", name, scope_str(scope, text))
+			 : 0;
+}
+
+static int delete (struct ctx *s, struct scope_ctx *p, const struct change *ch, struct wait *w)
+{
+	bool purges = call_has(s->call, FLAG_PURGE), found = false;
+	struct apply_result result;
+	char text[SCOPE_STR], flags[ERRMSG_FLAGS];
+	int r, status = agree_delete(s->call, &p->scope, ch->name);
+
+	if (status)
+		return status;
+	r = ctx_apply(s, p, ch, 1, &result);
+	if (r && !(r == ERR_NOENT && purges))
+		return fail(s, p, ch, r);
+	if (purges)
+		status = purge(s, p, ch->name, &found);
+	if (status)
+		return status;
+	if (r && !found)
+		return fail(s, p, ch, r);
+	printf("deleted secret %s (%s)%s\n", ch->name, scope_str(&p->scope, text),
+	       purges ? ", with all its versions" : "");
+	if (!purges)
+		ui_hint("for a day it can be brought back: secretctl rollback secret %s%s",
+			ch->name, errmsg_flags(&p->scope, flags));
+	return r ? 0 : note(s, p, ch, &result, w);
+}
+
 static int change(struct call *c, enum change_op op, struct wait *w)
 {
 	CTX_CLEANUP struct ctx s = {.call = c};
@@ -229,22 +286,8 @@ static int change(struct call *c, enum change_op op, struct wait *w)
 		status = scope_ctx_open(&s, &scope, &place);
 	if (status)
 		return status;
-	if (op == CHANGE_DELETE) {
-		struct apply_result result;
-		char text[SCOPE_STR];
-		int r;
-
-		/* a program that names a secret and its scope is taken at its word, as Flyte's does */
-		if (ui_asks() && ui_agree(c, "secret %s (%s) will be gone, with all its versions",
-					  ch.name, scope_str(&scope, text)))
-			return STATUS_FAILED;
-		r = ctx_apply(&s, &place, &ch, 1, &result);
-
-		if (r)
-			return fail(&s, &place, &ch, r);
-		printf("deleted secret %s (%s)\n", ch.name, scope_str(&scope, text));
-		return note(&s, &place, &ch, &result, w);
-	}
+	if (op == CHANGE_DELETE)
+		return delete (&s, &place, &ch, w);
 	return put(&s, &place, &src, &ch, w);
 }
 
