@@ -135,3 +135,25 @@ expired() { secretctl explain K | grep -q "is past"; }
 	holds "$output" "not the right identity"
 	lacks "$output" slot
 }
+
+@test "did you mean: secrets, projects and domains that are nearly named" {
+	init_store alpha
+	put DB_PASSWORD x -p alpha
+	put web/KEY x -p alpha
+	for verb in get delete history; do
+		run -1 secretctl "$verb" secret db_pasword -p alpha
+		holds "$output" "did you mean DB_PASSWORD?"
+	done
+	run -1 secretctl update secret web/KYE v -p alpha
+	holds "$output" "did you mean web/KEY?"
+	run -1 secretctl get secret ENTIRELY_ELSE -p alpha
+	lacks "$output" "did you mean"
+	run -1 secretctl get secret DB_PASSWORD -p alhpa
+	holds "$output" "did you mean alpha?"
+	run -1 secretctl get secret DB_PASSWORD -d stagign
+	holds "$output" "did you mean staging?"
+	# a writer lists its own scope, and is told of no other
+	secretctl create writer ci -p alpha --out "$dir/ci" >/dev/null
+	SECRETFS_WRITER_BUNDLE=$dir/ci run -1 secretctl update secret DB_PASSWROD - <<<v
+	holds "$output" "did you mean DB_PASSWORD?"
+}

@@ -137,6 +137,8 @@ const char *call_flag(const struct call *c, enum flag f); /* the (first) value, 
 void help_all(void);
 void help_verb(const char *verb);
 void help_command(const struct command *cmd);
+/* Is candidate near to word, and nearer than *best (SIZE_MAX at first), which it then becomes? */
+bool help_nearer(const char *word, const char *candidate, size_t *best);
 /* The word of the list (ends with NULL) nearest to word, or NULL when none is near. */
 const char *help_nearest(const char *word, const char *const *list);
 

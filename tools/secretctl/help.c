@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "command.h"
 
+#include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +102,12 @@ void help_command(const struct command *cmd)
 	print_globals();
 }
 
-/* Damerau-Levenshtein distance (optimal string alignment), for words below 32 bytes. */
+static bool same_letter(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Damerau-Levenshtein distance (optimal string alignment) in any case, for words below 32 bytes. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t d[33][33];
@@ -114,14 +121,14 @@ static size_t distance(const char *a, const char *b)
 		d[0][j] = j;
 	for (size_t i = 1; i <= na; i++) {
 		for (size_t j = 1; j <= nb; j++) {
-			size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			size_t best = d[i - 1][j - 1] + !same_letter(a[i - 1], b[j - 1]);
 
 			if (d[i - 1][j] + 1 < best)
 				best = d[i - 1][j] + 1;
 			if (d[i][j - 1] + 1 < best)
 				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    d[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+			    same_letter(a[i - 2], b[j - 1]) && d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}
@@ -129,20 +136,26 @@ static size_t distance(const char *a, const char *b)
 	return d[na][nb];
 }
 
+bool help_nearer(const char *word, const char *candidate, size_t *best)
+{
+	size_t limit = strlen(word) / 2 + 1;
+	size_t d = distance(word, candidate);
+
+	if (limit > 3)
+		limit = 3;
+	if (d >= limit || d >= *best)
+		return false;
+	*best = d;
+	return true;
+}
+
 const char *help_nearest(const char *word, const char *const *list)
 {
-	const char *best = NULL;
-	size_t best_d = strlen(word) / 2 + 1;
+	const char *nearest = NULL;
+	size_t best = SIZE_MAX;
 
-	if (best_d > 3)
-		best_d = 3;
-	for (; *list; list++) {
-		size_t d = distance(word, *list);
-
-		if (d < best_d) {
-			best_d = d;
-			best = *list;
-		}
-	}
-	return best;
+	for (; *list; list++)
+		if (help_nearer(word, *list, &best))
+			nearest = *list;
+	return nearest;
 }

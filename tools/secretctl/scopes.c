@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "scopes.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,22 @@ static void list_declared(const struct ctx *s, const char *noun)
 	ui_hint("declared %ss: %s%s", noun, n ? text : "none", len >= 500 ? ", …" : "");
 }
 
+static void say_nearest_declared(const struct ctx *s, const char *noun, const char *name)
+{
+	bool projects = strcmp(noun, "project") == 0;
+	size_t n = projects ? s->registry->nprojects : s->registry->ndomains;
+	const char(*names)[SCOPE_PART_MAX + 1] =
+		projects ? (const void *)s->registry->projects : (const void *)s->registry->domains;
+	const char *nearest = NULL;
+	size_t best = SIZE_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		if (help_nearer(name, names[i], &best))
+			nearest = names[i];
+	if (nearest)
+		ui_hint("did you mean %s?", nearest);
+}
+
 static int require_part(struct ctx *s, const char *noun, const char *name, bool may_declare)
 {
 	bool project = strcmp(noun, "project") == 0;
@@ -120,6 +137,7 @@ static int require_part(struct ctx *s, const char *noun, const char *name, bool 
 		return STATUS_FAILED;
 	}
 	ui_error("there is no %s %s", noun, name);
+	say_nearest_declared(s, noun, name);
 	list_declared(s, noun);
 	if (may_declare)
 		ui_hint("if it is not a slip: secretctl create %s %s", noun, name);
@@ -166,6 +184,33 @@ static int say_if_there(void *arg, const struct scope *scope)
 	return 0;
 }
 
+struct nearest {
+	const char *word;
+	size_t best;
+	char name[NAME_SIZE];
+};
+
+static int take_nearer(void *arg, const struct record *rec)
+{
+	struct nearest *n = arg;
+
+	if (help_nearer(n->word, rec->name, &n->best))
+		memcpy(n->name, rec->name, sizeof(n->name));
+	return 0;
+}
+
+void scopes_say_nearest(struct ctx *s, struct scope_ctx *p, const char *name)
+{
+	SNAPSHOT_CLEANUP struct snapshot *snap = NULL;
+	struct nearest n = {.word = name, .best = SIZE_MAX};
+	int r = ctx_snapshot(s, p, &snap);
+
+	if (!r)
+		r = snapshot_each(s->backend, p->ring, snap, take_nearer, &n);
+	if (!r && n.name[0])
+		ui_hint("did you mean %s?", n.name);
+}
+
 void scopes_say_where(struct ctx *s, const struct scope *not_here, const char *name)
 {
 	struct where w = {.s = s, .not_here = not_here, .name = name};
@@ -189,6 +234,7 @@ int scopes_find(struct ctx *s, struct scope_ctx *p, const char *name, struct sna
 		r = snapshot_find(s->backend, p->ring, found, name, rec);
 	if (r == ERR_NOENT) {
 		ui_error("there is no secret %s in (%s)", name, scope_str(&p->scope, text));
+		scopes_say_nearest(s, p, name);
 		scopes_say_where(s, &p->scope, name);
 		return STATUS_FAILED;
 	}

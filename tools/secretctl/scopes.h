@@ -19,6 +19,8 @@ int scopes_require(struct ctx *s, const struct scope *scope, bool may_declare);
 /* Declare in the policy and the registry; either may be NULL. */
 int scopes_declare(struct ctx *s, const char *project, const char *domain);
 
+/* Of a name that the scope lacks: says which of its names is near.  Who opens it may list it. */
+void scopes_say_nearest(struct ctx *s, struct scope_ctx *p, const char *name);
 /* Says in which other scopes the name stands, or that it stands in none. */
 void scopes_say_where(struct ctx *s, const struct scope *not_here, const char *name);
 

@@ -135,6 +135,7 @@ static int fail(struct ctx *s, struct scope_ctx *p, const struct change *ch, int
 
 	if (r == ERR_NOENT) {
 		ui_error("there is no secret %s in (%s)", ch->name, scope_str(&p->scope, text));
+		scopes_say_nearest(s, p, ch->name);
 		scopes_say_where(s, &p->scope, ch->name);
 		return STATUS_FAILED;
 	}
