@@ -136,6 +136,22 @@ expired() { secretctl explain K | grep -q "is past"; }
 	lacks "$output" slot
 }
 
+@test "get secret GROUP/ lists a group" {
+	init_store
+	for k in web/A Web/v1/B webs/C web-D web.E; do put "$k" x; done
+	names() { secretctl get secret "$@" -o json | jq -r 'map(.name) | join(" ")'; }
+	same "web/A Web/v1/B" "$(names web/)"
+	same "Web/v1/B" "$(names web/v1/)"
+	same "web/A Web/v1/B" "$(names WEB/ --all)"
+	run -0 secretctl get secret web/
+	lacks "$output" webs/C
+	run -0 secretctl get secret none/
+	holds "$output" "no secret below none/"
+	for bad in / //x/ .x/ a/b/c/; do run -2 secretctl get secret -- "$bad"; done
+	run -2 secretctl get secret web/ --reveal
+	run -2 secretctl get secret web/ --at 3
+}
+
 @test "did you mean: secrets, projects and domains that are nearly named" {
 	init_store alpha
 	put DB_PASSWORD x -p alpha

@@ -166,8 +166,8 @@ const struct command commands[] = {
 	 "make a key pair that archives can be locked to", NULL,
 	 "FILE gets the secret key, mode 0400; the recipient that is printed is for export.\n"},
 
-	{"get", "secret", show_secret, "[NAME]", 0, 1,
-	 "list the secrets of exactly one scope, or show one of them",
+	{"get", "secret", show_secret, "[NAME | GROUP/]", 0, 1,
+	 "list the secrets of exactly one scope or of a group in it, or show one of them",
 	 LIST(SCOPE, FLAG_ALL, FLAG_EXPIRING, FLAG_OUTPUT, FLAG_REVEAL, FLAG_AT),
 	 "Without -p and -d: the organization's. No value is shown without --reveal.\n"},
 	{"get", "project", declare_get_project, "", 0, 0, "list the declared projects",

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json.h"
+#include "name.h"
 #include "scopes.h"
 #include "ctx.h"
 #include "show.h"
@@ -18,9 +20,10 @@ struct list {
 	struct ctx *s;
 	const struct scope *scope;
 	const struct commit *commit;
-	bool all;	 /* of every scope: with a column for it */
-	uint64_t before; /* only what expires by then; 0: everything */
-	json_t *array;	 /* or NULL */
+	const char *group; /* "web/": only what is below it; or NULL */
+	bool all;	   /* of every scope: with a column for it */
+	uint64_t before;   /* only what expires by then; 0: everything */
+	json_t *array;	   /* or NULL */
 	struct table table;
 };
 
@@ -52,6 +55,8 @@ static int add_record(void *arg, const struct record *rec)
 {
 	struct list *l = arg;
 
+	if (l->group && strncasecmp(rec->name, l->group, strlen(l->group)) != 0)
+		return 0;
 	if (l->before && (!rec->expires || rec->expires > l->before))
 		return 0;
 	if (!l->array)
@@ -90,12 +95,22 @@ static int print(struct list *l, const struct scope *scope)
 	int r;
 
 	if (l->table.rows == 1) {
-		ui_error("no secret%s is in (%s)", l->before ? " that expires by then" : "",
+		ui_error("no secret%s%s%s is in (%s)", l->group ? " below " : "",
+			 l->group ? l->group : "", l->before ? " that expires by then" : "",
 			 l->all ? "any scope" : scope_str(scope, text));
 		return 0;
 	}
 	r = table_print(&l->table);
 	return r ? errmsg_fail(&(struct errmsg){.doing = "list secrets"}, r) : 0;
+}
+
+/* "web/", "web/v1/": with a name behind it, it is a secret's. */
+static bool is_group(const char *group)
+{
+	char name[NAME_SIZE];
+
+	return snprintf(name, sizeof(name), "%sx", group) < (int)sizeof(name) &&
+	       name_check(name) == 0;
 }
 
 static int check_flags(const struct call *c, struct list *l)
@@ -104,6 +119,9 @@ static int check_flags(const struct call *c, struct list *l)
 	uint64_t seconds;
 
 	l->all = call_has(c, FLAG_ALL);
+	l->group = c->argc ? c->argv[0] : NULL;
+	if (l->group && !is_group(l->group))
+		return ui_usage(c, "not a valid name of a group: %.80s", l->group);
 	if (call_has(c, FLAG_REVEAL))
 		return ui_usage(c, "--reveal needs the NAME of one secret");
 	if (l->all && (call_has(c, FLAG_PROJECT) || call_has(c, FLAG_DOMAIN)))

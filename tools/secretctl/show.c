@@ -154,13 +154,14 @@ int show_secret(struct call *c)
 	CTX_CLEANUP struct ctx s = {0};
 	SCOPE_CTX_CLEANUP struct scope_ctx place = {0};
 	const char *name = c->argc ? c->argv[0] : NULL;
+	bool list = !name || (*name && name[strlen(name) - 1] == '/');
 	bool json, revealed = call_has(c, FLAG_REVEAL);
 	struct scope scope;
 	int status = show_format(c, &json);
 
-	if (!status && !name && call_has(c, FLAG_AT))
+	if (!status && list && call_has(c, FLAG_AT))
 		status = ui_usage(c, "--at is for one NAME");
-	if (!name)
+	if (list)
 		return status ? status : list_run(c, json);
 	if (!status && (call_has(c, FLAG_ALL) || call_has(c, FLAG_EXPIRING)))
 		status = ui_usage(c, "--all and --expiring are for a list, not for one NAME");
