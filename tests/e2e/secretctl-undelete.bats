@@ -66,7 +66,7 @@ objects() { find "$SECRETFS_STORE/objects" -type f | wc -l; }
 	secretctl delete secret K
 	run -0 secretctl history secret K
 	before=$(objects)
-	run -0 secretctl delete secret K --purge --yes
+	run -0 secretctl delete secret K --purge --yes --wait
 	same $((before - 2)) "$(objects)"
 	run -1 secretctl delete secret K --purge --yes
 	holds "$output" "there is no secret K"

@@ -294,10 +294,11 @@ static int change(struct call *c, enum change_op op, struct wait *w)
 
 static int change_and_wait(struct call *c, enum change_op op)
 {
-	struct wait w;
+	struct wait w = {0};
 	int status = change(c, op, &w);
 
-	return !status && call_has(c, FLAG_WAIT) ? wait_shown(c, &w) : status;
+	/* a purge of what was deleted before commits nothing that a mount could show */
+	return !status && w.name[0] ? wait_shown(c, &w) : status;
 }
 
 int secret_cmd_create(struct call *c)
