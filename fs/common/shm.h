@@ -43,7 +43,7 @@
 #define SHM_NODE_KEY 16
 #define SHM_PAGED 4
 #define SHM_DROPS 131072u
-#define SHM_PARKED 2048u
+#define SHM_PARKED 4096u
 #define SHM_PARKED_SIZE 320 /* of a request: a name of 255 bytes fits */
 
 struct shm_request {	      /* that waits to be answered */

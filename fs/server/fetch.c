@@ -14,8 +14,9 @@
 #include "object.h"
 
 /* For one uid half of them at most: the other half is for the others. */
-#define STORE_WORKERS 8
-#define PROC_WORKERS 4
+static const struct workers_options of_store = {.max = 8, .per_uid = 4};
+/* The kernel writes out all groups of a process, and may take many ms for that: one in twenty. */
+static const struct workers_options of_proc = {.max = 16, .per_uid = 1, .rest = 19};
 
 struct fetcher {
 	struct workers *store, *proc;
@@ -31,9 +32,9 @@ int fetcher_open(int proc, struct fetcher **out)
 	if (!f)
 		return ERR_NOMEM;
 	f->proc_fd = proc;
-	r = workers_open(STORE_WORKERS, STORE_WORKERS / 2, &f->store);
+	r = workers_open(&of_store, &f->store);
 	if (r == 0)
-		r = workers_open(PROC_WORKERS, PROC_WORKERS / 4, &f->proc);
+		r = workers_open(&of_proc, &f->proc);
 	if (r < 0)
 		free(f); /* and the process ends */
 	else

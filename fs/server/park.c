@@ -8,6 +8,9 @@
 
 #include "clock.h"
 
+#define FOR_ROOT (SHM_PARKED / 16)
+#define SPARE 4u /* rows that are free for each that one has */
+
 struct park {
 	struct shm *shared;
 	struct fetcher *fetcher;
@@ -59,13 +62,13 @@ int park_open(struct shm *shared, struct fetcher *f, struct park **out)
 	return 0;
 }
 
-static unsigned of_uid(const struct park *p, uid_t uid)
+static bool has_room(const struct park *p, uid_t uid)
 {
-	unsigned n = 0;
+	unsigned kept = uid ? FOR_ROOT : 0, n = 0;
 
 	for (const struct parked *r = p->first; r; r = r->next)
 		n += r->uid == uid;
-	return n;
+	return p->nfree > kept + SPARE * n;
 }
 
 /* The length is written last: a row is whole, or free. */
@@ -74,7 +77,7 @@ struct parked *park_add(struct park *p, const void *request, size_t len, uid_t u
 	uint32_t row, size = (uint32_t)len;
 	struct shm_parked *s;
 
-	if (len > SHM_PARKED_SIZE || of_uid(p, uid) >= p->nfree)
+	if (len > SHM_PARKED_SIZE || !has_room(p, uid))
 		return NULL;
 	row = p->free[--p->nfree];
 	s = &p->shared->parked[row];

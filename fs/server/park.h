@@ -7,7 +7,8 @@
  * there, or the time is over, it is taken up again from its beginning; a successor takes up what a
  * killed server has left.
  *
- * A uid may park fewer requests than rows are free: however many one has, there is room for another.
+ * Who has many rows gets another one only while four times as many are free, and the last part of all is
+ * root's: so one uid has 768 at most, and some dozens of them leave room for one not seen yet.
  * Belongs to the serving thread.
  */
 #ifndef PARK_H

@@ -329,6 +329,7 @@ static const int allowed[] = {
 	CALL(getrusage),
 	CALL(sched_getaffinity),
 	CALL(sched_yield),
+	CALL(setpriority), /* without a capability it can only be lowered */
 	CALL(restart_syscall),
 	CALL(rt_sigreturn),
 	CALL(rt_sigprocmask),

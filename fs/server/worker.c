@@ -1,42 +1,54 @@
 /* SPDX-License-Identifier: ISC */
 #include "worker.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 #define STACK 262144 /* bytes */
+#define NICE 19
+#define LONG_NS 1000000
+#define REST_MAX_NS 500000000
 
 struct workers {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	unsigned max, per_uid, threads, idle;
+	struct workers_options o;
+	unsigned threads, idle;
 	int fd;
 	struct job *queue, **end, *done;
-	struct job **running; /* of each thread; NULL: idle */
+	struct seat { /* of each thread */
+		struct workers *w;
+		bool taken;
+		uid_t uid;
+	} *seats;
 };
 
-int workers_open(unsigned max, unsigned per_uid, struct workers **out)
+int workers_open(const struct workers_options *o, struct workers **out)
 {
 	struct workers *w = calloc(1, sizeof(*w));
 
 	if (w)
-		w->running = calloc(max, sizeof(struct job *));
-	if (!w || !w->running) {
+		w->seats = calloc(o->max, sizeof(*w->seats));
+	if (!w || !w->seats) {
 		free(w);
 		return ERR_NOMEM;
 	}
 	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->fd < 0) {
-		free(w->running);
+		free(w->seats);
 		free(w);
 		return ERR_IO;
 	}
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->work, NULL);
-	w->max = max;
-	w->per_uid = per_uid;
+	w->o = *o;
 	w->end = &w->queue;
 	*out = w;
 	return 0;
@@ -47,7 +59,7 @@ static unsigned running(const struct workers *w, uid_t uid)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < w->threads; i++)
-		n += w->running[i] && w->running[i]->uid == uid;
+		n += w->seats[i].taken && w->seats[i].uid == uid;
 	return n;
 }
 
@@ -67,42 +79,57 @@ static struct job *pick(struct workers *w)
 	struct job **best = NULL;
 
 	for (struct job **p = &w->queue; *p; p = &(*p)->next)
-		if ((!best || (*p)->rank < (*best)->rank) && running(w, (*p)->uid) < w->per_uid)
+		if ((!best || (*p)->rank < (*best)->rank) && running(w, (*p)->uid) < w->o.per_uid)
 			best = p;
 	return best ? take_out(w, best) : NULL;
 }
 
-struct seat {
-	struct workers *w;
-	unsigned n;
-};
+/* Locked on return. */
+static void run(struct seat *seat, struct job *j)
+{
+	struct workers *w = seat->w;
+	const uint64_t one = 1;
+	int64_t took = clock_ns();
+
+	seat->taken = true;
+	seat->uid = j->uid;
+	pthread_mutex_unlock(&w->lock);
+	j->run(j);
+	took = clock_ns() - took;
+	pthread_mutex_lock(&w->lock);
+	j->next = w->done;
+	w->done = j;
+	if (write(w->fd, &one, sizeof(one)) < 0)
+		pthread_cond_broadcast(&w->work); /* it cannot: the counter is 64 bits */
+	if (took >= LONG_NS && w->o.rest) {
+		int64_t rest = took * w->o.rest;
+
+		pthread_mutex_unlock(&w->lock);
+		poll(NULL, 0, rest < REST_MAX_NS ? (int)(rest / 1000000) : REST_MAX_NS / 1000000);
+		pthread_mutex_lock(&w->lock);
+	}
+	seat->taken = false;
+}
 
 static void *work(void *arg)
 {
-	struct seat seat = *(struct seat *)arg;
-	struct workers *w = seat.w;
-	const uint64_t one = 1;
+	struct seat *seat = arg;
+	struct workers *w = seat->w;
 
-	free(arg);
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct job *j = pick(w);
 
-		if (!j) {
-			w->idle++;
-			pthread_cond_wait(&w->work, &w->lock);
-			w->idle--;
+		if (j) {
+			run(seat, j);
+			/* Another may have waited for this uid to have a thread less. */
+			pthread_cond_signal(&w->work);
 			continue;
 		}
-		w->running[seat.n] = j;
-		pthread_mutex_unlock(&w->lock);
-		j->run(j);
-		pthread_mutex_lock(&w->lock);
-		w->running[seat.n] = NULL;
-		j->next = w->done;
-		w->done = j;
-		if (write(w->fd, &one, sizeof(one)) < 0)
-			pthread_cond_broadcast(&w->work); /* it cannot: the counter is 64 bits */
+		w->idle++;
+		pthread_cond_wait(&w->work, &w->lock);
+		w->idle--;
 	}
 	return NULL;
 }
@@ -110,23 +137,18 @@ static void *work(void *arg)
 /* Locked. */
 static bool start_thread(struct workers *w)
 {
-	struct seat *seat = malloc(sizeof(*seat));
+	struct seat *seat = &w->seats[w->threads];
 	pthread_attr_t small;
 	pthread_t thread;
 	bool ok;
 
-	if (!seat)
-		return false;
-	*seat = (struct seat){w, w->threads};
+	seat->w = w;
 	pthread_attr_init(&small);
 	pthread_attr_setstacksize(&small, STACK);
 	pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
 	ok = pthread_create(&thread, &small, work, seat) == 0;
 	pthread_attr_destroy(&small);
-	if (ok)
-		w->threads++;
-	else
-		free(seat);
+	w->threads += ok;
 	return ok;
 }
 
@@ -138,7 +160,7 @@ int workers_submit(struct workers *w, struct job *j)
 	j->rank = running(w, j->uid);
 	for (const struct job *q = w->queue; q; q = q->next)
 		j->rank += q->uid == j->uid;
-	if (!w->idle && w->threads < w->max && !start_thread(w) && !w->threads)
+	if (!w->idle && w->threads < w->o.max && !start_thread(w) && !w->threads)
 		r = ERR_NOMEM;
 	if (r == 0) {
 		j->next = NULL;

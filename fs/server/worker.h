@@ -4,7 +4,8 @@
  *
  * There are as many as there is work for, up to a limit: one that hangs is replaced by the next job.
  * No uid has more than its share of them, and who has asked for little is served before who has asked
- * for much.
+ * for much.  Where jobs can cost much time of a processor, a thread rests after such a one, and its uid
+ * with it: nobody else is to feel what is computed for that uid.
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -25,8 +26,13 @@ struct job { /* the caller's, its own again when workers_take returns it */
 	unsigned rank;
 };
 
-/* max threads, per_uid of them for one uid.  They end with the process. */
-WUR int workers_open(unsigned max, unsigned per_uid, struct workers **out);
+struct workers_options {
+	unsigned max, per_uid; /* threads; for one uid */
+	unsigned rest;	       /* after a long job: so many times what it took */
+};
+
+/* The threads end with the process.  On them the serving one takes precedence by far. */
+WUR int workers_open(const struct workers_options *o, struct workers **out);
 /* ERR_NOMEM: no thread can be created, and there is none. */
 WUR int workers_submit(struct workers *w, struct job *j);
 /* Take back one that no thread has begun.  False: one has. */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -38,9 +39,10 @@ int path_watch_new(void)
 	return handover_keep(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
 }
 
-void path_watch_open(struct path_watch *w, int fd, const char *path, bool directory)
+void path_watch_open(struct path_watch *w, int fd, int done_fd, const char *path, bool directory)
 {
-	*w = (struct path_watch){.path = path, .directory = directory, .fd = fd, .wd = -1};
+	*w = (struct path_watch){
+		.path = path, .directory = directory, .fd = fd, .done_fd = done_fd, .wd = -1};
 	w->due = clock_ms(); /* it may have changed before this */
 }
 
@@ -87,27 +89,76 @@ void path_watch_read(int fd, struct path_watch *const *watches, size_t n_watches
 		}
 }
 
-bool path_watch_id(const struct path_watch *w, struct path_id *id)
+/* The watch first: what changes afterwards is told, and what did before is seen. */
+static void *look(void *arg)
 {
+	const uint64_t one = 1;
+	struct path_watch *w = arg;
 	struct stat st;
 
-	if (stat(w->path, &st) != 0)
+	if (w->wd < 0)
+		(void)watch(w);
+	w->found = stat(w->path, &st) == 0;
+	if (w->found)
+		w->there = (struct path_id){st.st_dev, st.st_ino};
+	w->looked = true;
+	if (write(w->done_fd, &one, sizeof(one)) < 0)
+		return w; /* it cannot: the counter is 64 bits */
+	return NULL;
+}
+
+static void begin(struct path_watch *w)
+{
+	w->due = 0;
+	w->seen_written = w->written;
+	w->written = false;
+	w->looking = true;
+}
+
+void path_watch_look(struct path_watch *w)
+{
+	pthread_t thread;
+
+	if (w->looking) { /* it hangs; what comes of it will do */
+		w->due = clock_ms() + AGAIN_MS;
+		return;
+	}
+	begin(w);
+	if (pthread_create(&thread, NULL, look, w) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	w->looking = false;
+	w->written = w->seen_written;
+	w->due = clock_ms() + AGAIN_MS;
+}
+
+void path_watch_look_now(struct path_watch *w)
+{
+	begin(w);
+	(void)look(w);
+}
+
+bool path_watch_looked(struct path_watch *w)
+{
+	if (!w->looking || !w->looked)
 		return false;
-	*id = (struct path_id){st.st_dev, st.st_ino};
+	w->looking = w->looked = false;
+	if (w->wd < 0 && !w->due)
+		w->due = clock_ms() + AGAIN_MS;
 	return true;
 }
 
-bool path_watch_changed(struct path_watch *w, const struct path_id *taken)
+bool path_watch_changed(const struct path_watch *w, const struct path_id *taken)
 {
-	bool written = w->written;
-	struct path_id there;
+	return w->found &&
+	       (w->seen_written || w->there.dev != taken->dev || w->there.ino != taken->ino);
+}
 
-	w->due = 0;
-	w->written = false;
-	if (w->wd < 0 && !watch(w))
-		w->due = clock_ms() + AGAIN_MS;
-	return path_watch_id(w, &there) &&
-	       (written || there.dev != taken->dev || there.ino != taken->ino);
+void path_watch_again(struct path_watch *w)
+{
+	w->written |= w->seen_written;
+	w->due = clock_ms() + SETTLE_MS;
 }
 
 void path_watch_retry(struct path_watch *w)

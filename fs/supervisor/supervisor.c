@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -49,6 +50,7 @@ struct supervisor {
 	bool next_loaded;
 	int next_exe, old_bundle; /* -1: none */
 	struct path_watch bundle, store;
+	int looked_fd;	/* of both */
 	int watch_fd;	/* theirs */
 	bool for_store; /* next was started because of it */
 	bool end;
@@ -107,14 +109,12 @@ int supervisor_open_bundle(const char *path)
 
 /* ---- starting ---- */
 
-/* What a server that is started now finds. */
+/* What a server that is started now finds, as far as is known; if it is another one, the next look tells. */
 static void note_store(struct supervisor *k)
 {
-	struct path_id id = {0};
-
-	path_watch_id(&k->store, &id);
-	k->control->store_dev = id.dev;
-	k->control->store_ino = id.ino;
+	k->control->store_dev = k->store.there.dev;
+	k->control->store_ino = k->store.there.ino;
+	k->store.due = clock_ms();
 }
 
 static void start_server(struct supervisor *k)
@@ -371,7 +371,9 @@ static void take_store(struct supervisor *k)
 	const struct path_id taken = {k->control->store_dev, k->control->store_ino};
 	bool again = k->store.wait != 0;
 
-	if (!path_watch_changed(&k->store, &taken))
+	if (!taken.ino && k->store.found)
+		note_store(k);
+	if (!taken.ino || !path_watch_changed(&k->store, &taken))
 		return;
 	log_say(again ? LOGGED_DEBUG : LOGGED_INFO, "%s: another store; loading it", k->c->store);
 	replace(k, -1, -1);
@@ -550,9 +552,9 @@ static void keep_time(struct supervisor *k)
 	if (k->helper_at && now >= k->helper_at)
 		start_helper(k);
 	if (k->bundle.due && now >= k->bundle.due && can_replace(k))
-		take_bundle(k);
+		path_watch_look(&k->bundle);
 	if (k->store.due && now >= k->store.due && can_replace(k))
-		take_store(k);
+		path_watch_look(&k->store);
 	if (k->watchdog.looking && now >= k->watchdog.look_at)
 		judge(k, watchdog_look(&k->watchdog, k->server.pid > 0, k->c->hang_seconds));
 	if (k->next_loaded && k->server.pid > 0 && now >= k->server.told_at + STOP_MS)
@@ -561,12 +563,33 @@ static void keep_time(struct supervisor *k)
 		child_signal(&k->next, SIGKILL);
 }
 
+/* A look is over.  What cannot be taken up now is looked at again. */
+static void take_looks(struct supervisor *k)
+{
+	uint64_t count;
+
+	if (read(k->looked_fd, &count, sizeof(count)) < 0)
+		return;
+	if (path_watch_looked(&k->bundle)) {
+		if (can_replace(k))
+			take_bundle(k);
+		else
+			path_watch_again(&k->bundle);
+	}
+	if (path_watch_looked(&k->store)) {
+		if (can_replace(k))
+			take_store(k);
+		else
+			path_watch_again(&k->store);
+	}
+}
+
 static void run(struct supervisor *k)
 {
 	struct path_watch *const watches[] = {&k->bundle, &k->store};
 
 	while (!k->end) {
-		struct pollfd p[9] = {
+		struct pollfd p[10] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_SUPERVISOR], .events = POLLIN},
 			{.fd = k->watchdog.fd, .events = POLLIN},
@@ -576,9 +599,10 @@ static void run(struct supervisor *k)
 			{.fd = k->mountinfo, .events = POLLPRI}, /* proc(5): a change */
 			{.fd = k->watch_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_STATUS], .events = POLLIN},
+			{.fd = k->looked_fd, .events = POLLIN},
 		};
 
-		if (poll(p, 9, patience(k)) < 0 && errno != EINTR) {
+		if (poll(p, 10, patience(k)) < 0 && errno != EINTR) {
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
 			finish(k, EXIT_FAILURE);
 		}
@@ -594,6 +618,8 @@ static void run(struct supervisor *k)
 			path_watch_read(k->watch_fd, watches, 2);
 		if (p[8].revents)
 			answer(k);
+		if (p[9].revents)
+			take_looks(k);
 		if (!k->end)
 			reap(k);
 		if (!k->end)
@@ -612,8 +638,9 @@ static bool set_up(struct supervisor *k)
 	waited_signals(&set);
 	k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	k->watch_fd = path_watch_new();
-	path_watch_open(&k->bundle, k->watch_fd, k->c->bundle, false);
-	path_watch_open(&k->store, k->watch_fd, k->c->store, true);
+	k->looked_fd = handover_keep(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+	path_watch_open(&k->bundle, k->watch_fd, k->looked_fd, k->c->bundle, false);
+	path_watch_open(&k->store, k->watch_fd, k->looked_fd, k->c->store, true);
 	k->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	p = mmap(NULL, sizeof(*k->shared), PROT_READ, MAP_SHARED, h->fd[HANDOVER_SHARED], 0);
 	k->shared = p == MAP_FAILED ? NULL : p;
@@ -706,10 +733,12 @@ int supervisor_run(struct handover *h, const struct mount_config *c,
 		log_say(LOGGED_ERROR, "the supervisor cannot start: %s", strerror(errno));
 		return EXIT_FAILURE;
 	}
-	if (h->fd[HANDOVER_FUSE] >= 0)
+	if (h->fd[HANDOVER_FUSE] >= 0) {
 		take_over(&k);
-	else
+	} else { /* nobody is served yet who would have to wait */
+		path_watch_look_now(&k.store);
 		start_server(&k);
+	}
 	run(&k);
 	take_down(&k);
 	return k.status;
