@@ -31,6 +31,7 @@
 
 #define LOAD_MS 60000 /* for a successor to load */
 #define STOP_MS 2000  /* for a server to end when told */
+#define ASKED_MS 1000 /* for the bundle to be looked at */
 #define HEARD_AT_ONCE 16
 #define SERVICE_SIZE (SCOPE_STR + 32)
 
@@ -49,6 +50,10 @@ struct supervisor {
 	bool again; /* next has been tried before, or the server asked for it: it is quiet */
 	bool next_loaded;
 	int next_exe, old_bundle; /* -1: none */
+	bool exec_due;		  /* this process is still the old program */
+	/* By a signal, until the bundle was looked at, or does not answer. */
+	enum { ASKED_NOTHING, ASKED_RELOAD, ASKED_UPGRADE } asked;
+	int64_t asked_due;
 	struct path_watch bundle, store;
 	int looked_fd;	/* of both */
 	int watch_fd;	/* theirs */
@@ -210,6 +215,19 @@ static void drop_next(struct supervisor *k)
 	k->old_bundle = -1;
 }
 
+/* Not beside a look: the threads of a program end before it becomes another one, and one may hang. */
+static void exec_upgrade(struct supervisor *k)
+{
+	if (!k->exec_due || k->bundle.looking || k->store.looking || k->next.pid > 0)
+		return;
+	k->exec_due = false;
+	child_kill(&k->helper);
+	handover_exec(k->h, handover_for_supervisor, k->h->fd[HANDOVER_EXE], ROLE_SUPERVISOR,
+		      k->c->mountpoint);
+	log_say(LOGGED_ERROR, "%s: %s; keeping this supervisor", k->c->exe, strerror(errno));
+	start_helper(k);
+}
+
 /* All of it is the new program from here on. */
 static void finish_upgrade(struct supervisor *k)
 {
@@ -219,12 +237,9 @@ static void finish_upgrade(struct supervisor *k)
 	k->h->fd[HANDOVER_EXE] = k->next_exe;
 	k->next_exe = -1;
 	k->control->upgrades++;
-	child_kill(&k->helper);
+	k->exec_due = true;
 	log_say(LOGGED_INFO, "upgraded: %s", k->c->exe);
-	handover_exec(k->h, handover_for_supervisor, k->h->fd[HANDOVER_EXE], ROLE_SUPERVISOR,
-		      k->c->mountpoint);
-	log_say(LOGGED_ERROR, "%s: %s; keeping this supervisor", k->c->exe, strerror(errno));
-	start_helper(k);
+	exec_upgrade(k);
 }
 
 static void promote_next(struct supervisor *k)
@@ -337,14 +352,43 @@ static void renew(struct supervisor *k)
 	k->again = true;
 }
 
-static void upgrade(struct supervisor *k)
+static void upgrade(struct supervisor *k, int bundle)
 {
 	int exe = handover_keep(open(k->c->exe, O_PATH | O_CLOEXEC));
 
-	if (exe < 0)
-		log_say(LOGGED_ERROR, "%s: %s; no upgrade", k->c->exe, strerror(errno));
+	if (exe >= 0) {
+		replace(k, exe, bundle);
+		return;
+	}
+	log_say(LOGGED_ERROR, "%s: %s; no upgrade", k->c->exe, strerror(errno));
+	if (bundle >= 0)
+		close(bundle);
+}
+
+/* Not before it is known whether the bundle's file system answers: this loop is not to hang there. */
+static void ask(struct supervisor *k, bool for_upgrade)
+{
+	k->asked = for_upgrade ? ASKED_UPGRADE : ASKED_RELOAD;
+	k->asked_due = clock_ms() + ASKED_MS;
+	path_watch_look(&k->bundle);
+}
+
+static void do_asked(struct supervisor *k, bool answers)
+{
+	bool for_upgrade = k->asked == ASKED_UPGRADE;
+	int bundle = -1;
+
+	k->asked = ASKED_NOTHING;
+	k->asked_due = 0;
+	if (answers)
+		bundle = supervisor_open_bundle(k->c->bundle);
 	else
-		replace(k, exe, supervisor_open_bundle(k->c->bundle));
+		log_say(LOGGED_WARNING, "%s: no answer in time; keeping the bundle there is",
+			k->c->bundle);
+	if (for_upgrade)
+		upgrade(k, bundle);
+	else
+		replace(k, -1, bundle);
 }
 
 static void take_bundle(struct supervisor *k)
@@ -472,9 +516,9 @@ static void take_signals(struct supervisor *k)
 
 	while (read(k->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			replace(k, -1, supervisor_open_bundle(k->c->bundle));
+			ask(k, false);
 		else if (info.ssi_signo == SIGUSR2)
-			upgrade(k);
+			ask(k, true);
 		else if (info.ssi_signo != SIGCHLD)
 			finish(k, EXIT_SUCCESS);
 	}
@@ -532,6 +576,7 @@ static int patience(const struct supervisor *k)
 		sooner(&at, k->bundle.due);
 		sooner(&at, k->store.due);
 	}
+	sooner(&at, k->asked_due);
 	if (k->watchdog.looking)
 		sooner(&at, k->watchdog.look_at);
 	if (k->next.pid > 0)
@@ -555,6 +600,8 @@ static void keep_time(struct supervisor *k)
 		path_watch_look(&k->bundle);
 	if (k->store.due && now >= k->store.due && can_replace(k))
 		path_watch_look(&k->store);
+	if (k->asked && now >= k->asked_due)
+		do_asked(k, false);
 	if (k->watchdog.looking && now >= k->watchdog.look_at)
 		judge(k, watchdog_look(&k->watchdog, k->server.pid > 0, k->c->hang_seconds));
 	if (k->next_loaded && k->server.pid > 0 && now >= k->server.told_at + STOP_MS)
@@ -571,7 +618,9 @@ static void take_looks(struct supervisor *k)
 	if (read(k->looked_fd, &count, sizeof(count)) < 0)
 		return;
 	if (path_watch_looked(&k->bundle)) {
-		if (can_replace(k))
+		if (k->asked)
+			do_asked(k, true);
+		else if (can_replace(k))
 			take_bundle(k);
 		else
 			path_watch_again(&k->bundle);
@@ -582,6 +631,7 @@ static void take_looks(struct supervisor *k)
 		else
 			path_watch_again(&k->store);
 	}
+	exec_upgrade(k);
 }
 
 static void run(struct supervisor *k)
