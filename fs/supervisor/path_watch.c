@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "handover.h"
+#include "io.h"
 
 #define SETTLE_MS 20   /* after the last event */
 #define AGAIN_MS 2000  /* for a directory to be there */
@@ -101,21 +102,25 @@ static void *look(void *arg)
 	w->found = stat(w->path, &st) == 0;
 	if (w->found)
 		w->there = (struct path_id){st.st_dev, st.st_ino};
+	if (w->used_fd >= 0 && fstat(w->used_fd, &st) == 0)
+		w->used = (struct path_id){st.st_dev, st.st_ino};
+	io_close(w->used_fd);
 	w->looked = true;
 	if (write(w->done_fd, &one, sizeof(one)) < 0)
 		return w; /* it cannot: the counter is 64 bits */
 	return NULL;
 }
 
-static void begin(struct path_watch *w)
+static void begin(struct path_watch *w, int used)
 {
+	w->used_fd = used >= 0 ? handover_keep(fcntl(used, F_DUPFD_CLOEXEC, 0)) : -1;
 	w->due = 0;
 	w->seen_written = w->written;
 	w->written = false;
 	w->looking = true;
 }
 
-void path_watch_look(struct path_watch *w)
+void path_watch_look(struct path_watch *w, int used)
 {
 	pthread_t thread;
 
@@ -123,11 +128,12 @@ void path_watch_look(struct path_watch *w)
 		w->due = clock_ms() + AGAIN_MS;
 		return;
 	}
-	begin(w);
+	begin(w, used);
 	if (pthread_create(&thread, NULL, look, w) == 0) {
 		pthread_detach(thread);
 		return;
 	}
+	io_close(w->used_fd);
 	w->looking = false;
 	w->written = w->seen_written;
 	w->due = clock_ms() + AGAIN_MS;
@@ -135,7 +141,7 @@ void path_watch_look(struct path_watch *w)
 
 void path_watch_look_now(struct path_watch *w)
 {
-	begin(w);
+	begin(w, -1);
 	(void)look(w);
 }
 

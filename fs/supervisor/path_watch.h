@@ -39,6 +39,8 @@ struct path_watch {
 	_Atomic bool looked;
 	bool found; /* something is there, and it is: */
 	struct path_id there;
+	int used_fd; /* -1: none */
+	struct path_id used;
 };
 
 /* What watches share: polls readable for path_watch_read; -1: none is to be had. */
@@ -47,8 +49,8 @@ int path_watch_new(void);
 void path_watch_open(struct path_watch *w, int fd, int done_fd, const char *path, bool directory);
 /* Of all watches on fd. */
 void path_watch_read(int fd, struct path_watch *const *watches, size_t n_watches);
-/* When due: find out what is there. */
-void path_watch_look(struct path_watch *w);
+/* When due: find out what is there, and of used (-1: nothing) what that is: even a file that is open can hang. */
+void path_watch_look(struct path_watch *w, int used);
 /* The same, waiting for it. */
 void path_watch_look_now(struct path_watch *w);
 /* Is a look over?  True once for each. */

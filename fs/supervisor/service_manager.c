@@ -70,9 +70,10 @@ static void attach(struct msghdr *h, void *space, size_t size, int fd)
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 }
 
-/* fd -1: none. */
+/* fd -1: none.  Who has not taken one message in time is not waited for with the next. */
 static void tell(const char *message, int fd)
 {
+	static bool slow;
 	const struct timeval patience = {.tv_sec = SEND_SECONDS};
 	union {
 		char space[CMSG_SPACE(sizeof(int))];
@@ -91,7 +92,8 @@ static void tell(const char *message, int fd)
 	if (s < 0)
 		return;
 	setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (sendmsg(s, &h, MSG_NOSIGNAL) < 0)
+	slow = sendmsg(s, &h, MSG_NOSIGNAL | (slow ? MSG_DONTWAIT : 0)) < 0;
+	if (slow)
 		log_say(LOGGED_DEBUG, "NOTIFY_SOCKET: %s", strerror(errno));
 	close(s);
 }

@@ -370,7 +370,7 @@ static void ask(struct supervisor *k, bool for_upgrade)
 {
 	k->asked = for_upgrade ? ASKED_UPGRADE : ASKED_RELOAD;
 	k->asked_due = clock_ms() + ASKED_MS;
-	path_watch_look(&k->bundle);
+	path_watch_look(&k->bundle, k->h->fd[HANDOVER_BUNDLE]);
 }
 
 static void do_asked(struct supervisor *k, bool answers)
@@ -394,13 +394,9 @@ static void do_asked(struct supervisor *k, bool answers)
 static void take_bundle(struct supervisor *k)
 {
 	bool again = k->bundle.wait != 0;
-	struct path_id taken = {0};
-	struct stat st;
 	int fd = -1;
 
-	if (fstat(k->h->fd[HANDOVER_BUNDLE], &st) == 0)
-		taken = (struct path_id){st.st_dev, st.st_ino};
-	if (path_watch_changed(&k->bundle, &taken))
+	if (path_watch_changed(&k->bundle, &k->bundle.used))
 		fd = supervisor_open_bundle(k->c->bundle);
 	if (fd < 0)
 		return;
@@ -597,9 +593,9 @@ static void keep_time(struct supervisor *k)
 	if (k->helper_at && now >= k->helper_at)
 		start_helper(k);
 	if (k->bundle.due && now >= k->bundle.due && can_replace(k))
-		path_watch_look(&k->bundle);
+		path_watch_look(&k->bundle, k->h->fd[HANDOVER_BUNDLE]);
 	if (k->store.due && now >= k->store.due && can_replace(k))
-		path_watch_look(&k->store);
+		path_watch_look(&k->store, -1);
 	if (k->asked && now >= k->asked_due)
 		do_asked(k, false);
 	if (k->watchdog.looking && now >= k->watchdog.look_at)
