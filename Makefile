@@ -482,7 +482,7 @@ help:
 	'make check-long  kill and kill again for ten minutes, then crowd a mount (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
-	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= MANDIR= UNITDIR=' \
+	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= LIBDIR= MANDIR= UNITDIR=' \
 	'make clean' \
 	'' \
 	'V=1 show commands   WERROR=1 warnings fail   SAN=1 sanitizers, in $(BUILD)/san' \
