@@ -27,7 +27,7 @@ struct workers {
 		struct workers *w;
 		bool taken;
 		uid_t uid;
-	} *seats;
+	} * seats;
 };
 
 int workers_open(const struct workers_options *o, struct workers **out)

@@ -149,7 +149,8 @@ bool path_watch_looked(struct path_watch *w)
 {
 	if (!w->looking || !w->looked)
 		return false;
-	w->looking = w->looked = false;
+	w->looking = false;
+	w->looked = false;
 	if (w->wd < 0 && !w->due)
 		w->due = clock_ms() + AGAIN_MS;
 	return true;
