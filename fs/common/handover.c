@@ -24,8 +24,8 @@ _Static_assert(FIRST + HANDOVER_FDS <= ASIDE, "room for the fixed numbers");
 const unsigned handover_for_supervisor = (1u << HANDOVER_FDS) - 1;
 const unsigned handover_for_helper = (1u << HANDOVER_FDS) - 1;
 const unsigned handover_for_server = BIT(CONFIG) | BIT(FUSE) | BIT(SHARED) | BIT(BUNDLE) |
-				     BIT(SERVER) | BIT(EVENTS_OUT) | BIT(POLICY_READ) |
-				     BIT(POLICY_WATCH);
+				     BIT(BUNDLE_BEFORE) | BIT(SERVER) | BIT(EVENTS_OUT) |
+				     BIT(POLICY_READ) | BIT(POLICY_WATCH);
 
 static const char *const names[] = {
 	[ROLE_SUPERVISOR] = "supervisor",

@@ -22,18 +22,19 @@
 #include "mount_id.h"
 #include "scope.h"
 
-#define HANDOVER_VERSION 6 /* of struct mount_config, struct control, struct shm and messages */
+#define HANDOVER_VERSION 7 /* of struct mount_config, struct control, struct shm and messages */
 
 enum role { ROLE_START, ROLE_SUPERVISOR, ROLE_SERVER, ROLE_HELPER };
 
 enum handover_fd {
-	HANDOVER_EXE,	      /* the program: what is started again is what was started */
-	HANDOVER_CONFIG,      /* struct mount_config, sealed */
-	HANDOVER_SHARED,      /* struct shm: of server and supervisor */
-	HANDOVER_CONTROL,     /* struct control: of supervisor and helper, never the server's */
-	HANDOVER_FUSE,	      /* of the mount */
-	HANDOVER_PRIVATE,     /* mountpoint_mounted.private_fd; never the server's */
-	HANDOVER_BUNDLE,      /* opened by the supervisor, read by the server only */
+	HANDOVER_EXE,		/* the program: what is started again is what was started */
+	HANDOVER_CONFIG,	/* struct mount_config, sealed */
+	HANDOVER_SHARED,	/* struct shm: of server and supervisor */
+	HANDOVER_CONTROL,	/* struct control: of supervisor and helper, never the server's */
+	HANDOVER_FUSE,		/* of the mount */
+	HANDOVER_PRIVATE,	/* mountpoint_mounted.private_fd; never the server's */
+	HANDOVER_BUNDLE,	/* opened by the supervisor, read by the server only */
+	HANDOVER_BUNDLE_BEFORE, /* the one before it, for what was opened then; -1: none */
 	HANDOVER_SUPERVISOR,  /* the channel between supervisor and server: the supervisor's end, */
 	HANDOVER_SERVER,      /* and the server's; both live as long as the mount */
 	HANDOVER_EVENTS_OUT,  /* the channel from server to helper: the server's end, */

@@ -322,7 +322,7 @@ static int unseal_again(fuse_req_t req, uint64_t ino, uint64_t handle)
 		return 0;
 	if (v->level >= SCOPE_LEVELS)
 		return EBADF;
-	src.ring = server_ring(s, v->level);
+	src.ring = server_ring_of(s, v->level, v->gen);
 	src.name = v->name;
 	err = get_object(req, open_file_can_fetch(s->files, ino, handle, &src), v->id, &src,
 			 &store_error);
@@ -376,8 +376,8 @@ static int open_held(fuse_req_t req, const struct shm_version *held, uint64_t *h
 	const struct shm_version row = *held; /* the table may change */
 	struct version v = {
 		.set_epoch = row.set_epoch, .time = row.time, .gen = row.gen, .len = row.len};
-	const struct value_cache_source src = {s->backend, server_ring(s, row.level), &v, row.name,
-					       NULL};
+	const struct value_cache_source src = {s->backend, server_ring_of(s, row.level, row.gen),
+					       &v, row.name, NULL};
 	const struct open_file_opener by = {
 		.node = row.node,
 		.uid = fuse_req_ctx(req)->uid,

@@ -240,9 +240,29 @@ const struct scope *server_scope(const struct server *s, uint8_t level)
 	return &load_scopes(s->load)[level];
 }
 
+static struct keyring *ring_in(const struct bundle *b, uint8_t level)
+{
+	return b->n > 1 ? b->rings[level] : b->rings[0];
+}
+
 struct keyring *server_ring(const struct server *s, uint8_t level)
 {
-	return s->bundle->n > 1 ? s->bundle->rings[level] : s->bundle->rings[0];
+	return ring_in(s->bundle, level);
+}
+
+static bool has(const struct keyring *k, uint32_t gen)
+{
+	for (size_t i = 0; i < KEYRING_GENS; i++)
+		if (k->gens[i].gen == gen)
+			return true;
+	return false;
+}
+
+struct keyring *server_ring_of(const struct server *s, uint8_t level, uint32_t gen)
+{
+	struct keyring *now = ring_in(s->bundle, level);
+
+	return has(now, gen) || !s->before ? now : ring_in(s->before, level);
 }
 
 uint64_t server_unique(const struct server *s)

@@ -37,7 +37,7 @@ struct server {
 	struct shm *shared;
 	gid_t group; /* of directories */
 	struct mount_policy *rules;
-	struct bundle *bundle;
+	struct bundle *bundle, *before; /* before: of the server before this one; may be NULL */
 	struct backend *backend;
 	struct load *load;
 	struct view *view;
@@ -89,6 +89,8 @@ int server_tick(struct server *s);
 /* The scope of a level, and the key ring that opens it. */
 const struct scope *server_scope(const struct server *s, uint8_t level);
 struct keyring *server_ring(const struct server *s, uint8_t level);
+/* The same for what was opened when there were other keys. */
+struct keyring *server_ring_of(const struct server *s, uint8_t level, uint32_t gen);
 
 /* Id of the request that is being answered. */
 uint64_t server_unique(const struct server *s);

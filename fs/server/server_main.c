@@ -135,6 +135,21 @@ static bool refuse_bundle(const struct serve *st, int r)
 	return false;
 }
 
+/* Of the same scope of the same store, or none: it is for what was opened with it, and missed only there. */
+static struct bundle *open_before(const struct serve *st, const struct bundle *now)
+{
+	struct bundle *b = NULL;
+	int fd = st->h->fd[HANDOVER_BUNDLE_BEFORE];
+
+	if (fd >= 0 && bundle_read(fd, 0, &b) == 0 && b->kind == BUNDLE_READER &&
+	    scope_eq(&b->scope, &now->scope) && b->n == now->n &&
+	    memcmp(b->rings[0]->root_pk, now->rings[0]->root_pk, sizeof(now->rings[0]->root_pk)) ==
+		    0)
+		return b;
+	bundle_free(b);
+	return NULL;
+}
+
 static bool open_bundle(struct serve *st)
 {
 	const struct policy_mount *m = mount_policy_mount(st->server.rules);
@@ -158,6 +173,7 @@ static bool open_bundle(struct serve *st)
 			scope_str(&m->scope, should));
 		return false;
 	}
+	st->server.before = open_before(st, b);
 	return true;
 }
 

@@ -49,15 +49,17 @@ struct supervisor {
 	int64_t server_at, helper_at;
 	bool again; /* next has been tried before, or the server asked for it: it is quiet */
 	bool next_loaded;
-	int next_exe, old_bundle; /* -1: none */
-	bool exec_due;		  /* this process is still the old program */
+	int next_exe;	      /* -1: none */
+	bool next_has_bundle; /* another one than the server */
+	int bundle_before;    /* HANDOVER_BUNDLE_BEFORE of the server, while next has another */
+	bool exec_due;	      /* this process is still the old program */
 	/* By a signal, until the bundle was looked at, or does not answer. */
 	enum { ASKED_NOTHING, ASKED_RELOAD, ASKED_UPGRADE } asked;
 	int64_t asked_due;
 	struct path_watch bundle, store;
-	int looked_fd;	/* of both */
-	int watch_fd;	/* theirs */
-	bool for_store; /* next was started because of it */
+	int looked_fd;		    /* of both */
+	int watch_fd;		    /* theirs */
+	bool for_store, for_bundle; /* next was started because of it */
 	bool end;
 	int status;
 	pid_t said_serving; /* the last one that did */
@@ -208,11 +210,12 @@ static void drop_next(struct supervisor *k)
 	if (k->next_exe >= 0)
 		close(k->next_exe);
 	k->next_exe = -1;
-	if (k->old_bundle >= 0) {
+	if (k->next_has_bundle) {
 		close(k->h->fd[HANDOVER_BUNDLE]);
-		k->h->fd[HANDOVER_BUNDLE] = k->old_bundle;
+		k->h->fd[HANDOVER_BUNDLE] = k->h->fd[HANDOVER_BUNDLE_BEFORE];
+		k->h->fd[HANDOVER_BUNDLE_BEFORE] = k->bundle_before;
 	}
-	k->old_bundle = -1;
+	k->next_has_bundle = false;
 }
 
 /* Not beside a look: the threads of a program end before it becomes another one, and one may hang. */
@@ -248,9 +251,9 @@ static void promote_next(struct supervisor *k)
 	k->server = k->next;
 	k->next = (struct child){.pidfd = -1};
 	k->next_loaded = false;
-	if (k->old_bundle >= 0)
-		close(k->old_bundle);
-	k->old_bundle = -1;
+	if (k->next_has_bundle && k->bundle_before >= 0)
+		close(k->bundle_before);
+	k->next_has_bundle = false;
 }
 
 static void server_ended(struct supervisor *k, int status)
@@ -282,7 +285,7 @@ static void next_ended(struct supervisor *k)
 	/* What keeps it from starting it says itself, once for all times it is tried. */
 	log_say(k->again ? LOGGED_DEBUG : LOGGED_ERROR,
 		"the new server did not start; the old one keeps serving");
-	if (k->old_bundle >= 0)
+	if (k->for_bundle)
 		path_watch_retry(&k->bundle);
 	if (k->for_store)
 		path_watch_retry(&k->store);
@@ -322,6 +325,24 @@ static void reap(struct supervisor *k)
 
 /* ---- replacing ---- */
 
+/* bundle, or -1.  The same one again does not push out the one before it. */
+static void take_bundle_over(struct supervisor *k, int bundle)
+{
+	struct stat was, is;
+
+	if (bundle < 0)
+		return;
+	if (fstat(k->h->fd[HANDOVER_BUNDLE], &was) == 0 && fstat(bundle, &is) == 0 &&
+	    was.st_dev == is.st_dev && was.st_ino == is.st_ino) {
+		close(bundle);
+		return;
+	}
+	k->next_has_bundle = true;
+	k->bundle_before = k->h->fd[HANDOVER_BUNDLE_BEFORE];
+	k->h->fd[HANDOVER_BUNDLE_BEFORE] = k->h->fd[HANDOVER_BUNDLE];
+	k->h->fd[HANDOVER_BUNDLE] = bundle;
+}
+
 /* A server beside the one that serves; it takes over once it has loaded. */
 static void replace(struct supervisor *k, int exe, int bundle)
 {
@@ -334,12 +355,10 @@ static void replace(struct supervisor *k, int exe, int bundle)
 		return;
 	}
 	k->again = k->for_store = false;
+	k->for_bundle = bundle >= 0;
 	k->next_exe = exe;
 	note_store(k);
-	if (bundle >= 0) {
-		k->old_bundle = k->h->fd[HANDOVER_BUNDLE];
-		k->h->fd[HANDOVER_BUNDLE] = bundle;
-	}
+	take_bundle_over(k, bundle);
 	child_start(&k->next, k->h, handover_for_server, exe >= 0 ? exe : k->h->fd[HANDOVER_EXE],
 		    ROLE_SERVER, k->c->mountpoint);
 	if (k->next.pid <= 0)
@@ -772,7 +791,6 @@ int supervisor_run(struct handover *h, const struct mount_config *c,
 		.next = {.pidfd = -1},
 		.helper = {.pidfd = -1},
 		.next_exe = -1,
-		.old_bundle = -1,
 	};
 
 	if (!set_up(&k)) {

@@ -170,3 +170,28 @@ f = open(sys.argv[1], "rb"); r, w = os.pipe(); os.sendfile(w, f.fileno(), 0, 100
 		assert map_of(new)[:] == b"THE OTHER VALUE"
 	PY
 }
+
+server() { pgrep -f -- "^secretfs --role server $mnt\$"; }
+another_than() { local now && now=$(server) && [[ $now != "$1" && $now != *$'\n'* ]]; }
+
+@test "new keys: what was open before is read after them" {
+	local old
+	exec 7<"$mnt/KEY" 8<"$mnt/KEY"
+	old=$(server)
+	secretctl rotate scope --begin >/dev/null 2>&1
+	wait_for 10 another_than "$old"
+	old=$(server)
+	secretctl rotate scope --finish --force >/dev/null 2>&1
+	wait_for 10 another_than "$old"
+	same "the first value" "$(cat <&7)"
+	# and by a server that follows one which was killed, or the same bundle
+	old=$(server)
+	kill -KILL "$old"
+	wait_for 10 another_than "$old"
+	old=$(server)
+	pkill -HUP -f -- "^secretfs $mnt"
+	wait_for 10 another_than "$old"
+	same "the first value" "$(cat <&8)"
+	same "the first value" "$(cat "$mnt/KEY")"
+	exec 7<&- 8<&-
+}
