@@ -33,6 +33,7 @@
 #include "policy_feed.h"
 #include "mount_policy.h"
 #include "server_main.h"
+#include "standin.h"
 #include "shm.h"
 #include "version.h"
 
@@ -345,6 +346,8 @@ static int take_role(enum role role)
 		return server_main(&h);
 	case ROLE_HELPER:
 		return helper_run(&h, c);
+	case ROLE_STANDIN:
+		return standin_main(&h);
 	case ROLE_START:
 		break;
 	}

@@ -26,11 +26,13 @@ const unsigned handover_for_helper = (1u << HANDOVER_FDS) - 1;
 const unsigned handover_for_server = BIT(CONFIG) | BIT(FUSE) | BIT(SHARED) | BIT(BUNDLE) |
 				     BIT(BUNDLE_BEFORE) | BIT(SERVER) | BIT(EVENTS_OUT) |
 				     BIT(POLICY_READ) | BIT(POLICY_WATCH);
+const unsigned handover_for_standin = BIT(CONFIG) | BIT(FUSE) | BIT(SHARED);
 
 static const char *const names[] = {
 	[ROLE_SUPERVISOR] = "supervisor",
 	[ROLE_SERVER] = "server",
 	[ROLE_HELPER] = "helper",
+	[ROLE_STANDIN] = "stand-in",
 };
 
 /* ---- roles ---- */
@@ -39,7 +41,7 @@ enum role handover_role(int argc, char **argv)
 {
 	if (argc < 3 || strcmp(argv[1], "--role") != 0)
 		return ROLE_START;
-	for (int r = ROLE_SUPERVISOR; r <= ROLE_HELPER; r++)
+	for (int r = ROLE_SUPERVISOR; r <= ROLE_STANDIN; r++)
 		if (strcmp(argv[2], names[r]) == 0)
 			return (enum role)r;
 	return ROLE_START;

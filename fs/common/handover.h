@@ -6,6 +6,7 @@
  * supervisor: holds the mount, starts and watches the others; privileged, without keys.
  * server: holds the keys and answers; unprivileged, confined, never forks.
  * helper: starts the supervisor again when that dies, makes the events; privileged, without keys.
+ * stand-in: refuses in time while a server cannot load; unprivileged, confined, without keys.
  *
  * All are the same program, executed anew for each role, so that each starts with clean memory and
  * an upgrade is the next execution.
@@ -24,7 +25,7 @@
 
 #define HANDOVER_VERSION 7 /* of struct mount_config, struct control, struct shm and messages */
 
-enum role { ROLE_START, ROLE_SUPERVISOR, ROLE_SERVER, ROLE_HELPER };
+enum role { ROLE_START, ROLE_SUPERVISOR, ROLE_SERVER, ROLE_HELPER, ROLE_STANDIN };
 
 enum handover_fd {
 	HANDOVER_EXE,		/* the program: what is started again is what was started */
@@ -101,7 +102,8 @@ void handover_exec(const struct handover *h, unsigned which, int exe, enum role 
 /* The same in a child.  The pid, or -1. */
 pid_t handover_spawn(const struct handover *h, unsigned which, int exe, enum role role,
 		     const char *mountpoint);
-extern const unsigned handover_for_supervisor, handover_for_server, handover_for_helper;
+extern const unsigned handover_for_supervisor, handover_for_server, handover_for_helper,
+	handover_for_standin;
 
 /*
  * One process of a role at a time: a lock on byte `which` of fd, held until the process ends, and
@@ -109,7 +111,8 @@ extern const unsigned handover_for_supervisor, handover_for_server, handover_for
  */
 #define HANDOVER_LOCK_SUPERVISOR 0 /* of the control */
 #define HANDOVER_LOCK_HELPER 1
-#define HANDOVER_LOCK_SERVER 0			     /* of the shared memory */
+#define HANDOVER_LOCK_SERVER 0 /* of the shared memory */
+#define HANDOVER_LOCK_STANDIN 1
 WUR int handover_lock(int fd, int which, bool wait); /* ERR_CONFLICT: somebody holds it */
 pid_t handover_holder(int fd, int which);	     /* 0: nobody */
 

@@ -323,10 +323,13 @@ static bool wait_for_mount(struct serve *st)
 	return true;
 }
 
-/* One serves at a time: a predecessor that is still at it ends first. */
+/* One serves at a time: a predecessor that is still at it ends first, and who stood in for it. */
 static bool wait_for_predecessor(const struct serve *st)
 {
-	return handover_lock(st->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER, true) == 0;
+	int fd = st->h->fd[HANDOVER_SHARED];
+
+	return handover_lock(fd, HANDOVER_LOCK_SERVER, true) == 0 &&
+	       handover_lock(fd, HANDOVER_LOCK_STANDIN, true) == 0;
 }
 
 /* ---- serving ---- */

@@ -26,6 +26,7 @@
 #include "status_socket.h"
 #include "backoff.h"
 #include "server_main.h"
+#include "standin.h"
 #include "shm.h"
 #include "watchdog.h"
 
@@ -41,12 +42,13 @@ struct supervisor {
 	const struct mountpoint_options *mount; /* NULL: mounted */
 	struct control *control;
 	const struct shm *shared;
-	struct child server, next, helper;
+	struct child server, next, helper, standin;
 	int signal_fd, mountinfo;
 	struct watchdog watchdog;
 	struct backoff restart;
 	/* When it is started again; 0: not due. */
 	int64_t server_at, helper_at;
+	int64_t standin_at; /* when one is needed, unless a server serves; 0: one does */
 	bool again; /* next has been tried before, or the server asked for it: it is quiet */
 	bool next_loaded;
 	int next_exe;	      /* -1: none */
@@ -141,6 +143,25 @@ static void start_helper(struct supervisor *k)
 		    k->c->mountpoint);
 	if (k->helper.pid <= 0)
 		k->helper_at = clock_ms() + BACKOFF_MS;
+}
+
+static void expect_server(struct supervisor *k)
+{
+	if (k->control->ready)
+		k->standin_at = clock_ms() + STANDIN_MS;
+}
+
+/* It ends by itself when a server has loaded. */
+static void start_standin(struct supervisor *k)
+{
+	expect_server(k);
+	if (k->standin.pid > 0 ||
+	    handover_holder(k->h->fd[HANDOVER_SHARED], HANDOVER_LOCK_SERVER) != 0)
+		return;
+	log_say(LOGGED_WARNING,
+		"no server has loaded yet: whoever comes gets an error until one has");
+	child_start(&k->standin, k->h, handover_for_standin, k->h->fd[HANDOVER_EXE], ROLE_STANDIN,
+		    k->c->mountpoint);
 }
 
 /* ---- the mount ---- */
@@ -260,6 +281,7 @@ static void server_ended(struct supervisor *k, int status)
 {
 	bool refused = WIFEXITED(status) && WEXITSTATUS(status) == SERVER_MAIN_REFUSED;
 
+	expect_server(k);
 	if (watchdog_is_over(k->h->fd[HANDOVER_FUSE])) {
 		finish(k, EXIT_SUCCESS);
 	} else if (!k->control->ready && (WIFEXITED(status) || k->mount)) {
@@ -303,17 +325,17 @@ static void helper_ended(struct supervisor *k)
 
 static void reap(struct supervisor *k)
 {
-	struct child *children[] = {&k->server, &k->next, &k->helper};
+	struct child *children[] = {&k->server, &k->next, &k->helper, &k->standin};
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (size_t i = 0; i < 3; i++)
+		for (size_t i = 0; i < 4; i++)
 			if (children[i]->pid == pid) {
 				children[i]->ended = true;
 				children[i]->status = status;
 			}
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		child_look(children[i]);
 	if (child_take_end(&k->next, &status))
 		next_ended(k);
@@ -321,6 +343,7 @@ static void reap(struct supervisor *k)
 		server_ended(k, status);
 	if (child_take_end(&k->helper, &status))
 		helper_ended(k);
+	(void)child_take_end(&k->standin, &status);
 }
 
 /* ---- replacing ---- */
@@ -486,6 +509,7 @@ static void is_serving(struct supervisor *k, const struct message *m)
 	}
 	k->said_serving = m->pid;
 	describe_service(m, service);
+	k->standin_at = 0;
 	backoff_well(&k->restart);
 	snprintf(status, sizeof(status), "READY=1\nSTATUS=Serving %s", service);
 	service_manager_notify(status);
@@ -587,6 +611,7 @@ static int patience(const struct supervisor *k)
 		sooner(&at, now + log);
 	sooner(&at, k->server_at);
 	sooner(&at, k->helper_at);
+	sooner(&at, k->standin_at);
 	if (can_replace(k)) {
 		sooner(&at, k->bundle.due);
 		sooner(&at, k->store.due);
@@ -611,6 +636,8 @@ static void keep_time(struct supervisor *k)
 		start_server(k);
 	if (k->helper_at && now >= k->helper_at)
 		start_helper(k);
+	if (k->standin_at && now >= k->standin_at)
+		start_standin(k);
 	if (k->bundle.due && now >= k->bundle.due && can_replace(k))
 		path_watch_look(&k->bundle, k->h->fd[HANDOVER_BUNDLE]);
 	if (k->store.due && now >= k->store.due && can_replace(k))
@@ -654,7 +681,7 @@ static void run(struct supervisor *k)
 	struct path_watch *const watches[] = {&k->bundle, &k->store};
 
 	while (!k->end) {
-		struct pollfd p[10] = {
+		struct pollfd p[11] = {
 			{.fd = k->signal_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_SUPERVISOR], .events = POLLIN},
 			{.fd = k->watchdog.fd, .events = POLLIN},
@@ -665,9 +692,10 @@ static void run(struct supervisor *k)
 			{.fd = k->watch_fd, .events = POLLIN},
 			{.fd = k->h->fd[HANDOVER_STATUS], .events = POLLIN},
 			{.fd = k->looked_fd, .events = POLLIN},
+			{.fd = k->standin.pidfd, .events = POLLIN},
 		};
 
-		if (poll(p, 10, patience(k)) < 0 && errno != EINTR) {
+		if (poll(p, 11, patience(k)) < 0 && errno != EINTR) {
 			log_say(LOGGED_ERROR, "poll: %s", strerror(errno));
 			finish(k, EXIT_FAILURE);
 		}
@@ -748,8 +776,11 @@ static void take_over(struct supervisor *k)
 		go_on(k);
 	if (h->fd[HANDOVER_STATUS] < 0 && !k->control->unmounted)
 		status_socket_listen(k->h, k->c, k->control);
-	if (k->server.pid <= 0)
+	child_adopt(&k->standin, h->fd[HANDOVER_SHARED], HANDOVER_LOCK_STANDIN);
+	if (k->server.pid <= 0) {
 		start_server(k);
+		expect_server(k);
+	}
 	if (k->helper.pid <= 0)
 		start_helper(k);
 	snprintf(main_pid, sizeof(main_pid), "MAINPID=%d", getpid());
@@ -776,6 +807,7 @@ static void take_down(struct supervisor *k)
 	if (k->server.pid > 0 && message_send(k->h->fd[HANDOVER_SUPERVISOR], &stop, -1))
 		child_wait(&k->server, STOP_MS);
 	child_kill(&k->server);
+	child_kill(&k->standin);
 	if (k->control->ready && off && !k->control->unmounted)
 		log_say(LOGGED_INFO, "%s: unmounted", k->c->mountpoint);
 }
@@ -790,6 +822,7 @@ int supervisor_run(struct handover *h, const struct mount_config *c,
 		.server = {.pidfd = -1},
 		.next = {.pidfd = -1},
 		.helper = {.pidfd = -1},
+		.standin = {.pidfd = -1},
 		.next_exe = -1,
 	};
 

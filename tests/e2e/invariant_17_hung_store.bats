@@ -116,11 +116,8 @@ goes_on() {
 		for i in 1 2 3; do cat "$mnt/COLD$i" >"$dir/cold$i" 2>&1 & waits[i]=$!; done
 		sleep 0.5
 		kill -KILL "$(of .server.pid)"
-		# the supervisor does not hang where its server does
-		for _ in 1 2 3; do
-			same starting "$(timeout 3 secretctl get mount "$mnt" -o json | jq -r .state)"
-			sleep 0.5
-		done
+		# the supervisor does not hang where its server does; and not for long: they get EIO in 5 s
+		same starting "$(timeout 3 secretctl get mount "$mnt" -o json | jq -r .state)"
 		hang_go_on
 		for i in 1 2 3; do
 			wait "${waits[i]}"
@@ -130,4 +127,63 @@ goes_on() {
 		umount "$mnt"
 		wait_for 10 no_daemon
 	done
+}
+
+nobody_stands_in() { ! pgrep -f "^secretfs --role stand-in $mnt"; }
+
+# What only the killed server knew gets an error in time; nothing is lost by it.
+@test "the server is killed while the store hangs: EIO in time, and all is well when it answers" {
+	for resend in on off; do
+		rm -f "$dir/eio"
+		serve ",resend=$resend"
+		exec 7<"$mnt/KEY" 8<"$mnt/KEY"
+		hang_stop
+		times_out 0 "$mnt/COLD1" & # waits for the store already
+		sleep 0.5
+		kill -KILL "$(of .server.pid)"
+		times_out 0 "$mnt/KEY" &
+		times_out 1000 "$mnt/KEY" &
+		exec 8<&-
+		wait_for 10 eval "((\$(wc -l <\"$dir/eio\") == 3))" || fail "$(cat "$dir/eio" "$dir/log")"
+		same starting "$(timeout 3 secretctl get mount "$mnt" -o json | jq -r .state)"
+		times_out 0 "$mnt/COLD2" # who comes late does not wait longer
+		took=$(sort -n "$dir/eio" | tail -n 1)
+		echo "# resend=$resend: EIO after $(sort -n "$dir/eio" | head -n 1) to $took ms" >&3
+		(($(wc -l <"$dir/eio") == 4 && took < 9000)) || fail "the deadline is 5 s: $(cat "$dir/eio")"
+		# one that waits when the store comes back gets its value
+		cat "$mnt/COLD3" >"$dir/cold3" 2>&1 &
+		wait=$!
+		sleep 1
+		hang_go_on
+		wait "$wait"
+		same unread "$(cat "$dir/cold3")"
+		same one "$(cat <&7)" "what was open stays open"
+		exec 7<&-
+		same one "$(cat "$mnt/KEY")"
+		wait_for 5 nobody_stands_in
+		umount "$mnt"
+		wait_for 10 no_daemon
+	done
+}
+
+@test "nobody stands in for a server with keys, files or capabilities; SIGTERM ends it too" {
+	serve
+	hang_stop
+	kill -KILL "$(of .server.pid)"
+	wait_for 10 pgrep -f "^secretfs --role stand-in $mnt"
+	pid=$(pgrep -f "^secretfs --role stand-in $mnt")
+	kill -KILL "$pid" # another one comes
+	another() { pgrep -f "^secretfs --role stand-in $mnt" | grep -qvx "$pid"; }
+	wait_for 10 another
+	sleep 0.5
+	pid=$(pgrep -f "^secretfs --role stand-in $mnt")
+	run ! grep -q . <(find "/proc/$pid/fd" -lname "$dir/bundle")
+	# but for locking memory, where root may not raise the limit
+	caps=$(awk '$1 == "CapEff:" { print $2 }' "/proc/$pid/status")
+	same 0 "$((16#$caps & ~16#4000))"
+	same 2 "$(awk '$1 == "Seccomp:" { print $2 }' "/proc/$pid/status")"
+	lacks "$(grep ^Uid: "/proc/$pid/status") " "$(printf '\t0\t')"
+	kill -TERM "$(of .supervisor.pid)"
+	wait_for 15 is_not_mounted "$mnt"
+	wait_for 15 no_daemon
 }
