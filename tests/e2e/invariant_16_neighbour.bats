@@ -15,7 +15,7 @@ seconds=${NEIGHBOUR_SECONDS:-8}
 # process's slice of time, which is milliseconds. So where a quiet read takes
 # 100 us, the bound is not ten times that but this (us).
 floor=${NEIGHBOUR_FLOOR_US:-10000}
-kinds=(opens opendirs stats refused opath mmaps threads)
+kinds=(opens opendirs stats refused opath mmaps groups threads)
 [[ -z ${NEIGHBOUR_KINDS:-} ]] || read -ra kinds <<<"$NEIGHBOUR_KINDS"
 
 setup() {
