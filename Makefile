@@ -380,9 +380,10 @@ fuzz fuzz-long:
 	@$(MAKE) --no-print-directory FUZZ=1 fuzz-targets
 	@B=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(T)
 
-# Ten minutes; a thousand servers killed with FUSE_NOTIFY_RESEND, and a thousand without.
+# Half an hour; a thousand servers killed with FUSE_NOTIFY_RESEND, and a thousand without.
 check-long: all
 	@B=$(B) KILLS=1000 T=unkillable LIMIT=3000 tests/run e2e
+	@B=$(B) ROTATIONS=1000 T=rotation_invisible LIMIT=3000 tests/run e2e
 	@B=$(B) NEIGHBOUR_SECONDS=60 T=invariant_16_neighbour tests/run e2e
 	@B=$(B) python3 -B tests/fault/lost-replies
 
@@ -479,7 +480,7 @@ help:
 	'make coverage     lines and branches that unit and end-to-end tests reach; T=pattern (root)' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60; fuzz-long: for an hour' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
-	'make check-long  kill and kill again for ten minutes, then crowd a mount (root)' \
+	'make check-long  kill, rotate and crowd a mount for half an hour (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
 	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= LIBDIR= MANDIR= UNITDIR=' \

@@ -13,7 +13,7 @@ load docker
 setup() {
 	sandbox
 	init_store
-	mnt=$dir/mnt readers=() gaps=() kills=${KILLS:-200}
+	mnt=$dir/mnt readers=() gaps=() kills=${KILLS:-100}
 	cc -O2 -static -o "$dir/readers" "$repo/tests/e2e/readers.c"
 }
 
