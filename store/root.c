@@ -277,9 +277,12 @@ static int table_read(const char *path, struct secret **out)
 
 /* --- opening -------------------------------------------------------------- */
 
+/* Its key lies beside it: what does not open was altered. */
 static int open_file(struct root *r, const struct slot *s)
 {
-	return unwrap(&s->info, s->payload, s->payload + KEY_SIZE, r->key);
+	int e = unwrap(&s->info, s->payload, s->payload + KEY_SIZE, r->key);
+
+	return e == ERR_PASSPHRASE ? ERR_AUTH : e;
 }
 
 static int open_passphrase(struct root *r, const struct slot *s, const struct secret *phrase,

@@ -101,7 +101,7 @@ finding() {
 	rm "$SECRETFS_BUNDLES/empty.bundle"
 	echo '[nonsense' >>"$SECRETFS_POLICY"
 	run -1 secretctl doctor
-	holds "$output" "edit line"
+	holds "$output" "\${EDITOR:-vi} +"
 }
 
 @test "doctor: a clock behind the newest commit" {

@@ -62,6 +62,11 @@ int ctx_open_root(const struct ctx *s, struct root **out)
 			ui_hint("for the host's own store, run it as root: sudo secretctl ...");
 		return STATUS_FAILED;
 	}
+	if (r == ERR_AUTH || r == ERR_FORMAT) {
+		ui_error("%s: it was altered, or is damaged", path);
+		ui_hint("put its copy back there; no other key opens the store");
+		return STATUS_FAILED;
+	}
 	return r ? errmsg_fail(&w, r) : 0;
 }
 

@@ -4,18 +4,16 @@
  * needs no key, and changes nothing.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bundles.h"
 #include "doctor.h"
+#include "mount_list.h"
 #include "show.h"
 #include "ui.h"
 #include "timefmt.h"
@@ -64,6 +62,31 @@ struct wanted {
 	const char *absent; /* what makes it, or NULL: it need not be there */
 };
 
+static bool check_mode(struct doctor *d, const struct wanted *w, const char *path,
+		       const struct stat *st)
+{
+	char todo[DOCTOR_COMMAND];
+
+	if (w->forbidden == 0002 && (st->st_mode & 0022) == 0020) {
+		/* for CI, which is let in by its group; whoever writes there forges nothing */
+		doctor_say(d, w->what, STATE_NOTE, NULL, "group %u may write to %s, as for CI",
+			   (unsigned)st->st_gid, path);
+		return true;
+	}
+	if (st->st_mode & w->forbidden) {
+		/* with the set-group-id bit a group was let in on purpose: it stays */
+		bool shared = w->dir && (st->st_mode & S_ISGID);
+
+		snprintf(todo, sizeof(todo), "chmod %04o %s",
+			 (unsigned)(shared ? st->st_mode & 07777 & ~w->forbidden : w->mode), path);
+		doctor_say(d, w->what, STATE_MEND, todo, "others may %s %s (mode %04o)",
+			   (st->st_mode & w->forbidden & 0022) ? "change" : "read", path,
+			   (unsigned)(st->st_mode & 07777));
+		return false;
+	}
+	return true;
+}
+
 /* True when it is there and as it should be. */
 static bool check_file(struct doctor *d, const struct wanted *w, const char *path)
 {
@@ -90,26 +113,16 @@ static bool check_file(struct doctor *d, const struct wanted *w, const char *pat
 			   (unsigned)st.st_uid);
 		return false;
 	}
-	if (w->forbidden == 0002 && (st.st_mode & 0022) == 0020) {
-		/* for CI, which is let in by its group; whoever writes there forges nothing */
-		doctor_say(d, w->what, STATE_NOTE, NULL, "group %u may write to %s, as for CI",
-			   (unsigned)st.st_gid, path);
-		return true;
-	}
-	if (st.st_mode & w->forbidden) {
-		snprintf(todo, sizeof(todo), "chmod %04o %s", (unsigned)w->mode, path);
-		doctor_say(d, w->what, STATE_MEND, todo, "others may %s %s (mode %04o)",
-			   (st.st_mode & w->forbidden & 0022) ? "change" : "read", path,
-			   (unsigned)(st.st_mode & 07777));
-		return false;
-	}
-	return true;
+	return check_mode(d, w, path, &st);
 }
 
 static void check_root_key(struct doctor *d)
 {
 	static const struct wanted w = {"root key", 0077, 0400, false, NULL};
 	const char *path = d->s.paths[PATH_ROOT_KEY];
+	char todo[DOCTOR_COMMAND];
+	struct root *root = NULL;
+	int r;
 
 	if (access(path, F_OK) != 0 && errno == ENOENT) {
 		doctor_say(d, w.what, STATE_NOTE,
@@ -117,7 +130,14 @@ static void check_root_key(struct doctor *d)
 			   "%s is not there", path);
 		return;
 	}
-	if (check_file(d, &w, path))
+	if (!check_file(d, &w, path))
+		return;
+	r = root_open(path, NULL, &root);
+	root_close(root);
+	if (r == ERR_AUTH || r == ERR_FORMAT)
+		doctor_say(d, w.what, STATE_MEND, doctor_command(todo, "cp -p COPY ", path, ""),
+			   "%s is damaged: put its copy back", path);
+	else
 		doctor_say(d, w.what, STATE_OK, NULL, "%s", path);
 }
 
@@ -133,7 +153,7 @@ static void check_policy(struct doctor *d)
 		return;
 	r = policy_load(path, &d->s.policy, &e);
 	if (r) {
-		snprintf(todo, sizeof(todo), "edit line %u of %s", e.line, path);
+		snprintf(todo, sizeof(todo), "${EDITOR:-vi} +%u %s", e.line, path);
 		doctor_say(d, w.what, STATE_MEND, e.line ? todo : NULL, "%s",
 			   errmsg_policy(path, &e, r, text));
 		return;
@@ -153,6 +173,38 @@ static void check_directory(struct doctor *d, const struct wanted *w, const char
 			   path, strerror(errno));
 	else
 		doctor_say(d, w->what, STATE_OK, NULL, "%s", path);
+}
+
+static void check_store(struct doctor *d)
+{
+	static const struct wanted w = {"store", 0002, 0700, true, NULL};
+	const char *path = d->s.paths[PATH_STORE];
+	bool used = access(d->s.paths[PATH_ROOT_KEY], F_OK) == 0;
+	char todo[DOCTOR_COMMAND];
+
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		doctor_say(d, w.what, STATE_MEND,
+			   used ? doctor_command(todo, "cp -a COPY ", path, "") : "secretctl init",
+			   used ? "%s is not there: put its copy back, or say where it is: --store"
+				: "%s is not there",
+			   path);
+		return;
+	}
+	check_directory(d, &w, path);
+	doctor_room(d, path);
+}
+
+/* Whoever may rename there can answer for a daemon; where it is sticky nobody can. */
+static void check_sockets(struct doctor *d)
+{
+	static const struct wanted w = {"run", 0022, 0755, true, NULL};
+	const char *path = d->s.paths[PATH_RUN];
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || (st.st_mode & S_ISVTX))
+		return; /* the first daemon makes it */
+	if (check_file(d, &w, path))
+		doctor_say(d, w.what, STATE_OK, NULL, "%s", path);
 }
 
 /* --- bundles, and the commits that they open ---------------------------------------------- */
@@ -187,6 +239,29 @@ static int open_scopes(struct doctor *d, struct bundle *b, size_t *at)
 	return r;
 }
 
+/* For which scope it was minted is told by the mount that has it. */
+static const char *mint_again(struct doctor *d, const char *name, const char *path,
+			      char out[DOCTOR_COMMAND])
+{
+	MOUNT_LIST_CLEANUP struct mount_list l = {0};
+	char flags[ERRMSG_FLAGS] = "";
+	bool known = strcmp(name, "organization") == 0;
+
+	if (d->s.policy && mount_list_load(d->s.policy, &l) == 0)
+		for (size_t i = 0; i < l.n && !known; i++) {
+			if (!l.v[i].bundle || strcmp(l.v[i].bundle, path) != 0 || !l.v[i].has_scope)
+				continue;
+			errmsg_flags(&l.v[i].scope, flags);
+			known = true;
+		}
+	if (known)
+		snprintf(out, DOCTOR_COMMAND, "rm -f %s && secretctl create bundle %s%s", path,
+			 name, flags);
+	else
+		snprintf(out, DOCTOR_COMMAND, "rm -f %s # then mint it again: create bundle", path);
+	return out;
+}
+
 static int check_bundle(void *arg, const char *name, const char *path)
 {
 	static const struct wanted w = {"bundle", 0077, 0400, false, NULL};
@@ -200,8 +275,7 @@ static int check_bundle(void *arg, const char *name, const char *path)
 		return 0;
 	r = bundle_open(path, &b);
 	if (r) {
-		doctor_say(d, w.what, STATE_MEND,
-			   doctor_command(todo, "rm ", path, ", and mint it again"), "%s: %s", path,
+		doctor_say(d, w.what, STATE_MEND, mint_again(d, name, path, todo), "%s: %s", path,
 			   err_str(r));
 		return 0;
 	}
@@ -273,135 +347,25 @@ static void check_clock(struct doctor *d)
 			   timefmt_local(timefmt_now(), now));
 }
 
-/* --- the system ------------------------------------------------------------------------ */
-
-/* By doing what the daemon does, which raises its limit as far as it may. */
-static void check_memlock(struct doctor *d)
-{
-	static const char todo[] =
-		"ulimit -l 8192, LimitMEMLOCK=8M, docker run --ulimit memlock=8388608";
-	struct secret *small = NULL, *large = NULL;
-	struct rlimit l;
-
-	getrlimit(RLIMIT_MEMLOCK, &l);
-	l.rlim_cur = l.rlim_max;
-	setrlimit(RLIMIT_MEMLOCK, &l);
-	if (secret_alloc(16384, &small))
-		doctor_say(d, "memlock", STATE_MEND, todo,
-			   "no memory can be locked: nothing will open");
-	else if (secret_alloc(SECRET_MAX, &large))
-		doctor_say(d, "memlock", STATE_MEND, todo,
-			   "only %llu KiB of memory may be locked: large secrets will not open",
-			   (unsigned long long)l.rlim_max / 1024);
-	else
-		doctor_say(d, "memlock", STATE_OK, NULL,
-			   "memory for the largest secret can be locked");
-	secret_free(small);
-	secret_free(large);
-}
-
-static void check_device(struct doctor *d)
-{
-	struct stat st;
-	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0) {
-		close(fd);
-		doctor_say(d, "/dev/fuse", STATE_OK, NULL, "it opens");
-	} else if (stat("/dev/fuse", &st) < 0) {
-		doctor_say(d, "/dev/fuse", STATE_MEND,
-			   "modprobe fuse; in a container: --device /dev/fuse", "it is not there");
-	} else {
-		doctor_say(d, "/dev/fuse", STATE_MEND,
-			   errno == EACCES ? "chmod 0666 /dev/fuse"
-					   : "modprobe fuse; in a container: --device /dev/fuse",
-			   "it does not open: %s", strerror(errno));
-	}
-}
-
-static bool in_path(const char *program, char out[PATH_MAX])
-{
-	const char *path = getenv("PATH");
-
-	if (!path || !*path)
-		path = "/usr/bin:/bin";
-	while (*path) {
-		size_t len = strcspn(path, ":");
-
-		snprintf(out, PATH_MAX, "%.*s/%s", (int)len, path, program);
-		if (access(out, X_OK) == 0)
-			return true;
-		path += len + (path[len] == ':');
-	}
-	return false;
-}
-
-/* root mounts by itself; everybody else by this program. */
-static void check_fusermount(struct doctor *d)
-{
-	enum state bad = geteuid() == 0 ? STATE_NOTE : STATE_MEND;
-	char path[PATH_MAX], todo[DOCTOR_COMMAND];
-	struct stat st;
-
-	if (!in_path("fusermount3", path))
-		doctor_say(d, "fusermount3", bad, "apt-get install fuse3",
-			   "it is not in PATH: only root can mount");
-	else if (stat(path, &st) < 0 || st.st_uid != 0 || !(st.st_mode & S_ISUID))
-		doctor_say(d, "fusermount3", bad, doctor_command(todo, "chmod 4755 ", path, ""),
-			   "%s is not set-user-id root: only root can mount", path);
-	else if (access("/etc/mtab", R_OK) < 0) /* which it reads, to see whose a mount is */
-		doctor_say(d, "fusermount3", bad, "ln -s ../proc/self/mounts /etc/mtab",
-			   "/etc/mtab is not there: only root can unmount");
-	else
-		doctor_say(d, "fusermount3", STATE_OK, NULL, "%s", path);
-}
-
-static void check_allow_other(struct doctor *d)
-{
-	FILE *f = fopen("/etc/fuse.conf", "re");
-	char line[256];
-	bool found = false;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		char *p = line + strspn(line, " \t");
-
-		p[strcspn(p, " \t\r\n")] = 0;
-		found |= strcmp(p, "user_allow_other") == 0;
-	}
-	if (f)
-		fclose(f);
-	if (found || geteuid() == 0)
-		doctor_say(d, "allow_other", STATE_OK, NULL, "%s",
-			   found ? "user_allow_other stands in /etc/fuse.conf" : "root may always");
-	else
-		doctor_say(
-			d, "allow_other", STATE_NOTE, "echo user_allow_other >> /etc/fuse.conf",
-			"without user_allow_other in /etc/fuse.conf nobody else, not even root or a "
-			"container, can use your mounts");
-}
-
 /* --- all ----------------------------------------------------------------------------------- */
 
 static void check_all(struct doctor *d)
 {
-	static const struct wanted store = {"store", 0002, 0700, true,
-					    "secretctl init, or bring the store here"};
 	static const struct wanted state = {"state", 0022, 0700, true, NULL};
 
 	check_root_key(d);
 	check_policy(d);
 	if (!paths_is_url(d->s.paths[PATH_STORE]))
-		check_directory(d, &store, d->s.paths[PATH_STORE]);
+		check_store(d);
 	check_directory(d, &state, d->s.paths[PATH_STATE]);
+	doctor_room(d, d->s.paths[PATH_STATE]);
+	check_sockets(d);
 	if (ctx_store(&d->s, 0, &d->s.backend))
 		d->s.backend = NULL;
 	check_bundles(d);
 	look_as_root(d);
 	check_clock(d);
-	check_memlock(d);
-	check_device(d);
-	check_fusermount(d);
-	check_allow_other(d);
+	doctor_system(d);
 	doctor_updatedb(d);
 	doctor_mounts(d);
 }

@@ -31,6 +31,10 @@ void doctor_say(struct doctor *d, const char *what, enum state state, const char
 const char *doctor_command(char out[DOCTOR_COMMAND], const char *before, const char *path,
 			   const char *after);
 
+/* doctor_system.c: locked memory, the device, the program that mounts for users. */
+void doctor_system(struct doctor *d);
+/* Whether the file system of path is full. */
+void doctor_room(struct doctor *d, const char *path);
 /* doctor_mounts.c: every mount that is there or recorded. */
 void doctor_mounts(struct doctor *d);
 /* doctor_updatedb.c: whether locate(1) indexes what is mounted. */

@@ -86,7 +86,7 @@ static void check_propagation(struct doctor *d, const char *path)
 		doctor_say(
 			d, "propagation", STATE_NOTE,
 			doctor_command(todo, "mount --make-rshared ", a.best,
-				       ", if containers are to see later mounts"),
+				       " # if containers are to see later mounts"),
 			"%s, above %s, is private: Docker takes it with :ro, but not with rslave",
 			a.best, path);
 }
@@ -199,7 +199,7 @@ static void check_faults(struct doctor *d, const char *path, const json_t *f)
 			   mount_query_text(f, "store_fault", "text"));
 	if (mount_query_stands(f, "policy_fault"))
 		doctor_say(d, "mount", STATE_MEND,
-			   doctor_command(todo, "edit ", d->s.paths[PATH_POLICY], ""),
+			   doctor_command(todo, "${EDITOR:-vi} ", d->s.paths[PATH_POLICY], ""),
 			   "%s: the policy cannot be taken, and an older one goes on: %s", path,
 			   mount_query_text(f, "policy_fault", "text"));
 }
