@@ -27,7 +27,7 @@ const char policy_starter[] =
 	"# [mount /etc/flyte/secrets]\n"
 	"# project = flytesnacks\n"
 	"# domain = development\n"
-	"# bundle = /etc/secretfs/bundles/flytesnacks-development\n"
+	"# bundle = /etc/secretfs/bundles/flytesnacks+development.bundle\n"
 	"# owner = 1000\n"
 	"\n"
 	"# All secrets of one scope: organization, project=P, domain=D, or project=P domain=D.\n"
