@@ -293,6 +293,6 @@ listens() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 		wait_for 10 has_lines "$dir/logs/latency" $((i + 1)) || fail "update $i: $(cat "$dir/logs/latency.err")"
 	done
 	sed 1d "$dir/logs/latency" | sort -n >"$dir/logs/sorted"
-	echo "# update to visible, 100 updates: p50 $(sed -n 50p "$dir/logs/sorted") us, p99 $(sed -n 99p "$dir/logs/sorted") us" >&3
+	echo "# update to visible, 100 updates, beside other tests: p50 $(sed -n 50p "$dir/logs/sorted") us, p99 $(sed -n 99p "$dir/logs/sorted") us" >&3
 	same 100 "$(lines "$dir/logs/sorted")"
 }

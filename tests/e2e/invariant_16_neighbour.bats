@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: ISC
+# Alone: it measures how long others are kept waiting
 #
 # Invariant 16: whatever one user does, the reads of another never fail, and
 # their 99th percentile stays within ten times that of a quiet mount.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
+# Alone: it measures after how long an answer comes
 #
 # Invariant 17: a hung store stops nothing else. What needs it gets EIO within the deadline, or its value
 # when the store answers again; everything else goes on.

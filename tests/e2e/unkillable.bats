@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
+# Alone: it measures after how long an answer comes
 #
 # Invariant 15: whatever process of the daemon is killed, no reader notices.
 #
