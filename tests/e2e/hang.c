@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hang SOURCE MOUNTPOINT: shows a directory at another place, read-only and without any cache, so that
- * whoever looks there hangs as soon as this process is stopped, as on a dead disk or network.
+ * hang SOURCE MOUNTPOINT: shows a directory at another place, without any cache, so that whoever looks
+ * there hangs as soon as this process is stopped, as on a dead disk or network.
  */
 #define FUSE_USE_VERSION 31
 #include <dirent.h>
@@ -53,12 +53,60 @@ static int hang_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t
 
 static int hang_open(const char *path, struct fuse_file_info *fi)
 {
-	int fd = openat(source, below(path), O_RDONLY | O_CLOEXEC);
+	int fd = openat(source, below(path), fi->flags | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
 	fi->fh = (uint64_t)fd;
 	fi->direct_io = 1;
+	return 0;
+}
+
+static int hang_create(const char *path, mode_t mode, struct fuse_file_info *fi)
+{
+	int fd = openat(source, below(path), fi->flags | O_CREAT | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return -errno;
+	fi->fh = (uint64_t)fd;
+	fi->direct_io = 1;
+	return 0;
+}
+
+static int hang_write(const char *path, const char *buf, size_t size, off_t off,
+		      struct fuse_file_info *fi)
+{
+	ssize_t n = pwrite((int)fi->fh, buf, size, off);
+
+	(void)path;
+	return n < 0 ? -errno : (int)n;
+}
+
+static int hang_mkdir(const char *path, mode_t mode)
+{
+	return mkdirat(source, below(path), mode) ? -errno : 0;
+}
+
+static int hang_unlink(const char *path)
+{
+	return unlinkat(source, below(path), 0) ? -errno : 0;
+}
+
+static int hang_rename(const char *from, const char *to, unsigned int flags)
+{
+	return renameat2(source, below(from), source, below(to), flags) ? -errno : 0;
+}
+
+/* Everything here belongs to whoever asks. */
+static int hang_chmod(const char *path, mode_t mode, struct fuse_file_info *fi)
+{
+	(void)path, (void)mode, (void)fi;
+	return 0;
+}
+
+static int hang_chown(const char *path, uid_t uid, gid_t gid, struct fuse_file_info *fi)
+{
+	(void)path, (void)uid, (void)gid, (void)fi;
 	return 0;
 }
 
@@ -89,7 +137,14 @@ static const struct fuse_operations operations = {
 	.readlink = hang_readlink,
 	.readdir = hang_readdir,
 	.open = hang_open,
+	.create = hang_create,
 	.read = hang_read,
+	.write = hang_write,
+	.mkdir = hang_mkdir,
+	.unlink = hang_unlink,
+	.rename = hang_rename,
+	.chmod = hang_chmod,
+	.chown = hang_chown,
 	.release = hang_release,
 	.fsync = hang_fsync,
 	.fsyncdir = hang_fsync,

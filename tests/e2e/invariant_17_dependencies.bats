@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# Invariant 17: each of the other things that a mount needs hangs, one at a time: the file systems of policy and
-# bundle, the user database, the service manager. Reads go on, so do refusals, status and SIGTERM.
+# Invariant 17: each of the other things that a mount needs hangs, one at a time: the file systems of policy,
+# bundle and state, the user database, the service manager. Reads go on, so do refusals, status and SIGTERM.
 # invariant_17_hung_store.bats has the store, invariant_17_log.bats the log, invariant_17_groups.bats /proc.
 
 # shellcheck disable=SC2154 # dir and the paths are set by sandbox
@@ -119,6 +119,28 @@ ends() {
 	goes_on
 	hang_stop
 	goes_on
+	ends
+}
+
+@test "the file system of the state: what it guards waits for it, and nothing else" {
+	mkdir -p "$SECRETFS_STATE"
+	hang_mount "$SECRETFS_STATE"
+	secretfs "$mnt" -o "bundle=$dir/bundle,state=$hang_at,log=stderr" 2>>"$dir/log" 3>&- 4>&-
+	same one "$(read_as 1000 KEY)"
+	printf newer | secretctl update secret KEY -
+	wait_for 10 reads 1000 KEY newer
+	hang_stop
+	printf newest | secretctl update secret KEY -
+	sleep 1
+	same newer "$(read_as 1000 KEY)"
+	same two "$(read_as 1000 COLD)" "what was not read before"
+	same "Permission denied" "$(read_as 1001 KEY)"
+	same serving "$(of .state)"
+	kill -KILL "$(of .helper.pid)"
+	same two "$(read_as 1000 COLD)"
+	hang_go_on
+	wait_for 10 reads 1000 KEY newest
+	hang_stop
 	ends
 }
 
