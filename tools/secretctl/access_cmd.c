@@ -42,6 +42,7 @@ static int say_edit(const struct ctx *s, const struct policy_error *e, const cha
 	if (r == ERR_NOENT && item) {
 		ui_error("there is no %.*s %s", (int)strcspn(item, ":"), item,
 			 strchr(item, ':') ? strchr(item, ':') + 1 : "");
+		ui_hint("it goes by the names that this host knows, or by number");
 		return STATUS_FAILED;
 	}
 	if (r == ERR_EXIST) {

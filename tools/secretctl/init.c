@@ -138,9 +138,9 @@ static int print_code(const struct ctx *s, const struct secret *code)
 	static const char before[] = "Recovery code, printed this once:\n\n    ";
 	static const char after[] =
 		"\n\nWrite it down and keep it away from this machine. It opens the root key file when\n"
-		"its other ways in are gone, a forgotten passphrase say. For another code: secretctl\n"
-		"create slot recovery. Keep a copy of that file too:\n"
-		"without it, nothing in the store can be read again.\n";
+		"its other ways in are gone, a forgotten passphrase say. Keep a copy of that file too:\n"
+		"without it, nothing in the store can be read again.\n"
+		"For another code: secretctl create slot recovery\n";
 	int r = 0;
 
 	printf("root key  %s\nstore     %s\npolicy    %s\nbundles   %s\n\n",

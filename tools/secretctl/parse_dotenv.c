@@ -32,6 +32,7 @@ static void skip_line(struct cursor *c)
 static int refuse(const struct parse *p, unsigned line, const char *what)
 {
 	ui_error("%s:%u: %s; nothing was done", p->path, line, what);
+	ui_hint("if it is no dotenv file: secretctl import --help");
 	return STATUS_FAILED;
 }
 

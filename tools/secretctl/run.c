@@ -74,17 +74,21 @@ static int read_stored(struct run *x, const char *name, struct secret **out)
 	struct secret_lookup *from = &x->reach;
 	struct errmsg w = {.doing = "read secret", .name = name};
 	struct record rec;
+	char flags[ERRMSG_FLAGS];
 	size_t at = 0;
 	int r = secret_lookup_find(from, name, &rec, &at);
 
 	if (r == ERR_NOENT) {
 		ui_error("there is no secret %s", name);
-		ui_hint("what a mount shows and what it hides: secretctl explain %s", name);
+		ui_hint("what a mount shows and what it hides: secretctl explain %s%s", name,
+			errmsg_flags(&from->places[0].scope, flags));
 		return STATUS_FAILED;
 	}
 	w.scope = &from->places[at].scope;
 	if (!r && has_expired(&rec, &from->snaps[at]->commit)) {
 		ui_error("secret %s has expired", name);
+		ui_hint("give it a new end, with a new value or alone: secretctl update secret %s%s --expires T",
+			name, errmsg_flags(w.scope, flags));
 		return STATUS_FAILED;
 	}
 	if (!r)

@@ -177,7 +177,7 @@ static int say_if_there(void *arg, const struct scope *scope)
 		char text[SCOPE_STR];
 
 		ui_hint("it stands in (%s): %s", scope_str(scope, text),
-			*errmsg_flags(scope, flags) ? flags + 1 : "no flag");
+			*errmsg_flags(scope, flags) ? flags + 1 : "leave out -p and -d");
 		w->found++;
 	}
 	free(rec);

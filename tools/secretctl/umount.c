@@ -140,9 +140,11 @@ int umount_run(struct call *c)
 		status = mount_check_path(&s, &path);
 	if (!status && !mounts_find(path, type, sizeof(type))) {
 		ui_error("nothing is mounted at %s", path);
+		ui_hint("what is mounted: secretctl get mount");
 		status = STATUS_FAILED;
 	} else if (!status && strcmp(type, "fuse.secretfs") != 0) {
 		ui_error("what is mounted at %s is no secretfs: %s", path, type);
+		ui_hint("what is: secretctl get mount; to take that away: umount %s", path);
 		status = STATUS_FAILED;
 	}
 	if (!status) {
