@@ -10,13 +10,7 @@
 
 #include <stdbool.h>
 
-enum log_level {
-	LOGGED_ALARM, /* somebody tampers, or keys and store do not match */
-	LOGGED_ERROR,
-	LOGGED_WARNING,
-	LOGGED_INFO,
-	LOGGED_DEBUG, /* only with debug */
-};
+#include "log_line.h"
 
 struct log_options {
 	bool syslog, json, debug;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * log_line - one line of the log under construction, for those that write more than a sentence: text or
- * JSON, as log_open was told.  What does not fit is cut.
+ * JSON.  What does not fit is cut.
  */
 #ifndef LOG_LINE_H
 #define LOG_LINE_H
@@ -9,8 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "log.h"
 #include "log_sink.h"
+
+enum log_level {
+	LOGGED_ALARM, /* somebody tampers, or keys and store do not match */
+	LOGGED_ERROR,
+	LOGGED_WARNING,
+	LOGGED_INFO,
+	LOGGED_DEBUG, /* only with debug */
+};
 
 struct log_line {
 	enum log_level level;
@@ -19,6 +26,8 @@ struct log_line {
 	size_t len;
 };
 
+/* Of all lines from now on; text has prefix (static) before it.  Text with "secretfs: " until it is called. */
+void log_line_format(bool as_json, const char *prefix);
 void log_line_begin(struct log_line *l, enum log_level level);
 void log_line_add(struct log_line *l, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
