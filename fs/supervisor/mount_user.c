@@ -68,25 +68,14 @@ static bool run_helper(char *const argv[], int socket, int *status)
 	return true;
 }
 
-/*
- * Not read-only, which would hold for the file system and not only for the mount: watchers hear of
- * changes that are made through it.  Who tries to change something gets the same answer.
- */
-int mount_user_mount(const struct mountpoint_options *o)
+int mount_user_mount(const char *path, const char *options)
 {
-	char helper[] = MOUNTPOINT_HELPER, dash_o[] = "-o", end[] = "--", number[16];
-	char *options, *path = strdup(o->path);
+	char helper[] = MOUNT_USER_HELPER, dash_o[] = "-o", end[] = "--", number[16];
+	char *with = strdup(options), *at = strdup(path);
 	int pair[2], status = -1, fd = -1;
 
-	if (!path || asprintf(&options, "nosuid,nodev,noexec%s,subtype=secretfs,fsname=%s%s",
-			      o->noatime ? ",noatime" : "", o->source,
-			      o->allow_other ? ",allow_other" : "") < 0) {
-		free(path);
-		log_say(LOGGED_ERROR, "out of memory");
-		return -1;
-	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
-		char *argv[] = {helper, dash_o, options, end, path, NULL};
+	if (with && at && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+		char *argv[] = {helper, dash_o, with, end, at, NULL};
 
 		snprintf(number, sizeof(number), "%d", pair[0]);
 		setenv("_FUSE_COMMFD", number, 1);
@@ -96,18 +85,18 @@ int mount_user_mount(const struct mountpoint_options *o)
 		close(pair[0]);
 		close(pair[1]);
 	}
-	free(options);
-	free(path);
+	free(with);
+	free(at);
 	if (fd < 0)
 		log_say(LOGGED_ERROR,
 			"%s: fusermount3 did not mount it (what it says stands above); the directory must be yours and /dev/fuse accessible",
-			o->path);
+			path);
 	return fd;
 }
 
 void mount_user_unmount(const char *path)
 {
-	char helper[] = MOUNTPOINT_HELPER, u[] = "-u", q[] = "-q", z[] = "-z", end[] = "--";
+	char helper[] = MOUNT_USER_HELPER, u[] = "-u", q[] = "-q", z[] = "-z", end[] = "--";
 	char *copy = strdup(path), *argv[] = {helper, u, q, z, end, copy, NULL};
 	int status;
 

@@ -5,10 +5,10 @@
 #ifndef MOUNT_USER_H
 #define MOUNT_USER_H
 
-#include "mountpoint.h"
+#define MOUNT_USER_HELPER "fusermount3"
 
-/* The descriptor of /dev/fuse; -1: told. */
-int mount_user_mount(const struct mountpoint_options *o);
+/* options: as mount(8) takes them.  The descriptor of /dev/fuse; -1: told. */
+int mount_user_mount(const char *path, const char *options);
 /* Lazily. */
 void mount_user_unmount(const char *path);
 

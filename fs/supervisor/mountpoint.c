@@ -29,7 +29,7 @@ static bool refuse_errno(const char *path)
 	if (e == ENOTCONN || e == ECONNABORTED)
 		log_say(LOGGED_ERROR,
 			"%s: a dead mount is there, left by a daemon that was killed; take it off with: %s %s",
-			path, geteuid() ? MOUNTPOINT_HELPER " -u -z" : "umount -l", path);
+			path, geteuid() ? MOUNT_USER_HELPER " -u -z" : "umount -l", path);
 	else if (e == ENOENT)
 		log_say(LOGGED_ERROR, "%s: there is no such directory; make it with: mkdir -p %s",
 			path, path);
@@ -354,6 +354,26 @@ static int look_and_replace(const struct mountpoint_options *o)
 	return -1;
 }
 
+/*
+ * Not read-only, which would hold for the file system and not only for the mount: watchers hear of
+ * changes that are made through it.  Who tries to change something gets the same answer.
+ */
+static int mount_as_user(const struct mountpoint_options *o)
+{
+	char *options;
+	int fd;
+
+	if (asprintf(&options, "nosuid,nodev,noexec%s,subtype=" MOUNTPOINT_SUBTYPE ",fsname=%s%s",
+		     o->noatime ? ",noatime" : "", o->source,
+		     o->allow_other ? ",allow_other" : "") < 0) {
+		log_say(LOGGED_ERROR, "out of memory");
+		return -1;
+	}
+	fd = mount_user_mount(o->path, options);
+	free(options);
+	return fd;
+}
+
 bool mountpoint_mount(const struct mountpoint_options *o, struct mountpoint_mounted *out)
 {
 	int at = look_and_replace(o);
@@ -365,7 +385,7 @@ bool mountpoint_mount(const struct mountpoint_options *o, struct mountpoint_moun
 	if (geteuid() == 0) {
 		ok = mount_as_root(o, at, out);
 	} else {
-		out->fuse_fd = mount_user_mount(o);
+		out->fuse_fd = mount_as_user(o);
 		ok = out->fuse_fd >= 0;
 		if (ok)
 			find_mounted(o, out);

@@ -26,7 +26,6 @@ struct mountpoint_options {
 
 #define MOUNTPOINT_SUBTYPE "secretfs"
 #define MOUNTPOINT_TYPE "fuse." MOUNTPOINT_SUBTYPE
-#define MOUNTPOINT_HELPER "fusermount3"
 
 /* Is it there, a directory, empty, and not ours already?  A dead mount of ours will do: that is taken
  * off by mountpoint_mount.  Changes nothing. */
