@@ -24,29 +24,11 @@
 #ifndef ARCHIVE_H
 #define ARCHIVE_H
 
+#include "archive_item.h"
 #include "keys.h"
-#include "page.h"
-#include "scope.h"
 #include "secret.h"
 
-enum archive_what {
-	ARCHIVE_DECLARED = 1,
-	ARCHIVE_SCOPE = 2,
-	ARCHIVE_SECRET = 3,
-	ARCHIVE_VERSION = 4,
-	ARCHIVE_END = 5,
-};
-
 #define ARCHIVE_KEY_SIZE 32 /* an X25519 public or secret key */
-
-struct archive_item {
-	enum archive_what what;
-	struct scope scope;	/* DECLARED, SCOPE */
-	struct record secret;	/* SECRET: name, type, env, expires, created, nversions */
-	struct version version; /* VERSION: time, writer, len */
-	uint8_t from[32];	/* END: the public key of the root that signed it all */
-	struct secret *value;	/* VERSION: when written, borrowed; when read, the caller's */
-};
 
 struct archive;
 
