@@ -120,3 +120,31 @@ int ancestry_at(struct backend *b, struct keyring *k, const struct commit *tip, 
 	commit_init(&at);
 	return 0;
 }
+
+/* The commit that the root's discontinuity goes on from, as a floor that only the grant which declared
+ * it may come after. */
+static struct floor base_of(const struct grant *g)
+{
+	struct floor f = {.epoch = g->base_epoch, .grant_epoch = g->since - 1};
+
+	memcpy(f.id, g->base, HASH_SIZE);
+	return f;
+}
+
+int ancestry_check(struct backend *b, struct keyring *k, const struct floor *f,
+		   const struct commit *tip)
+{
+	const struct grant *g = &tip->grant;
+	struct floor base;
+
+	if (f->epoch == 0)
+		return 0;
+	if (memcmp(g->hash, f->grant, HASH_SIZE) == 0)
+		return ancestry_leads(b, k, tip, f, true);
+	if (g->epoch <= f->grant_epoch)
+		return ERR_STALE; /* signed under a grant that has been replaced: maybe revoked */
+	if (!(g->flags & GRANT_DISCONTINUITY) || g->since <= f->grant_epoch)
+		return ancestry_leads(b, k, tip, f, false);
+	base = base_of(g);
+	return ancestry_leads(b, k, tip, &base, false);
+}

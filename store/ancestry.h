@@ -11,6 +11,7 @@
 #ifndef ANCESTRY_H
 #define ANCESTRY_H
 
+#include "backend.h"
 #include "floor.h"
 
 /* The predecessor of child, which is not a first commit.  ERR_AUTH also when its epoch is not the one
@@ -29,5 +30,16 @@ WUR int ancestry_leads(struct backend *b, struct keyring *k, const struct commit
 /* tip's ancestor at epoch (1 <= epoch <= tip->epoch), by the same steps, and jumps where they hold. */
 WUR int ancestry_at(struct backend *b, struct keyring *k, const struct commit *tip, uint64_t epoch,
 		    struct commit *out);
+
+/*
+ * Is tip fresh?  It is if it is the floor's commit or descends from it, or if a root-signed discontinuity
+ * newer than the floor's grant leads to it.  Under the floor's own grant jumps will do; where the grant
+ * is another, every step is walked, and each new grant must have been made for its place: so that no
+ * commit of a writer who was taken out since comes in, whoever may have built on it.
+ *
+ * 0 or ERR_STALE (older, or a fork); ERR_AUTH/ERR_IO/ERR_INCOMPLETE when the history cannot be walked.
+ */
+WUR int ancestry_check(struct backend *b, struct keyring *k, const struct floor *f,
+		       const struct commit *tip);
 
 #endif

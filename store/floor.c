@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ancestry.h"
 #include "io.h"
 #include "object.h"
 #include "paths.h"
@@ -43,34 +42,6 @@ struct floor floor_take(struct dec *r)
 	take_copy(r, f.id, HASH_SIZE);
 	take_copy(r, f.grant, HASH_SIZE);
 	return f;
-}
-
-/* The commit that the root's discontinuity goes on from, as a floor that only the grant which declared
- * it may come after. */
-static struct floor base_of(const struct grant *g)
-{
-	struct floor f = {.epoch = g->base_epoch, .grant_epoch = g->since - 1};
-
-	memcpy(f.id, g->base, HASH_SIZE);
-	return f;
-}
-
-int floor_check(struct backend *b, struct keyring *k, const struct floor *f,
-		const struct commit *tip)
-{
-	const struct grant *g = &tip->grant;
-	struct floor base;
-
-	if (f->epoch == 0)
-		return 0;
-	if (memcmp(g->hash, f->grant, HASH_SIZE) == 0)
-		return ancestry_leads(b, k, tip, f, true);
-	if (g->epoch <= f->grant_epoch)
-		return ERR_STALE; /* signed under a grant that has been replaced: maybe revoked */
-	if (!(g->flags & GRANT_DISCONTINUITY) || g->since <= f->grant_epoch)
-		return ancestry_leads(b, k, tip, f, false);
-	base = base_of(g);
-	return ancestry_leads(b, k, tip, &base, false);
 }
 
 /* Is a the later of the two? Across a discontinuity the epoch may fall, the grant's never does. */

@@ -2,17 +2,12 @@
 /*
  * floor - freshness: what has been accepted once is never gone behind.
  *
- * A floor names a commit and its grant.  A tip is fresh if it is that commit or descends from it, or
- * if a root-signed discontinuity newer than the floor's grant leads to it.  Under the floor's own
- * grant jumps will do; where the grant is another, every step is walked, and each new grant must
- * have been made for its place (ancestry.h): so that no commit of a writer who was taken out since
- * comes in, whoever may have built on it.  Floors come from a bundle and from a state file outside the
- * store; the later one counts.
+ * A floor names a commit and its grant.  Floors come from a bundle and from a state file outside the
+ * store; the later one counts.  Whether a tip is fresh by one says ancestry.h.
  */
 #ifndef FLOOR_H
 #define FLOOR_H
 
-#include "backend.h"
 #include "commit.h"
 #include "keys.h"
 
@@ -28,11 +23,6 @@ void floor_put(struct enc *w, const struct floor *f);
 struct floor floor_take(struct dec *r); /* gen is 0 */
 
 struct floor floor_of(const struct commit *c);
-
-/* 0 or ERR_STALE (older, or a fork); ERR_AUTH/ERR_IO/ERR_INCOMPLETE when the history cannot be
- * walked. */
-WUR int floor_check(struct backend *b, struct keyring *k, const struct floor *f,
-		    const struct commit *tip);
 
 /*
  * State files: <dir>/<store_id>/<scope_id>/floor, sealed under the scope's K_meta; nothing else is in

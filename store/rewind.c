@@ -204,7 +204,7 @@ static int find(struct search *s, uint64_t to, struct rewind *out)
 		return r;
 	out->newest = s->tip.epoch;
 	out->fresh = s->tip.epoch && s->tip.epoch != UINT64_MAX &&
-		     floor_check(s->b, s->k, s->floor, &s->tip) == 0;
+		     ancestry_check(s->b, s->k, s->floor, &s->tip) == 0;
 	r = out->fresh ? trust(s, &s->tip) : 0;
 	if (r == 0)
 		r = choose(s, to);

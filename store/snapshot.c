@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ancestry.h"
 #include "idset.h"
 #include "object.h"
 #include "traces.h"
@@ -62,7 +63,7 @@ int snapshot_open(struct backend *b, struct keyring *k, const struct floor *floo
 	if (r == 0)
 		r = snapshot_at(b, k, id, &s);
 	if (r == 0 && floor)
-		r = floor_check(b, k, floor, &s->commit);
+		r = ancestry_check(b, k, floor, &s->commit);
 	if (r < 0 || !s) {
 		blob_free(&ref);
 		return r;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ancestry.h"
 #include "dir_record.h"
 #include "shm.h"
 #include "snapshot.h"
@@ -93,7 +94,7 @@ static int load_scope(struct load *l, size_t i, struct snapshot **out)
 	if (r == 0)
 		r = snapshot_open(l->backend, ring, &l->floors[i], &s);
 	if (r == 0)
-		r = floor_check(l->backend, ring, &state, &s->commit);
+		r = ancestry_check(l->backend, ring, &state, &s->commit);
 	if (r != 0)
 		return r;
 	if (prev && memcmp(prev->commit.id, s->commit.id, HASH_SIZE) == 0) {

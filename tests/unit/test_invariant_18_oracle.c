@@ -5,6 +5,7 @@
  * granted once, signs what she likes under every grant that ever named her, and chooses epochs, jumps
  * and predecessors.  What happened is judged by the true predecessors alone.
  */
+#include "ancestry.h"
 #include "fixture.h"
 
 #include <dlfcn.h>
@@ -263,7 +264,7 @@ static void go_on(struct world *w, struct floor *floor)
 	*floor = result.floor;
 	for (int i = 0; i < READERS; i++)
 		if (w->readers[i].grant_epoch < floor->grant_epoch)
-			ok(floor_check(w->b, w->root, &w->readers[i], &w->nodes[w->n - 1]));
+			ok(ancestry_check(w->b, w->root, &w->readers[i], &w->nodes[w->n - 1]));
 }
 
 /* Out she goes, and she does not come back. */
