@@ -3,10 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "txn.h"
 #include "merge.h"
 #include "rewrite.h"
+#include "txn.h"
 #include "value.h"
 
 /* --- one record and one change ---------------------------------------------------------------- */
@@ -289,4 +290,38 @@ int apply_changes(struct backend *b, struct keyring *k, const struct apply_optio
 		result->failed = (size_t)(batch.order[result->failed] - changes);
 	free(batch.order);
 	return r;
+}
+
+static int sign_first(struct keyring *k, struct commit *c)
+{
+	struct grant *g = &c->grant;
+	const struct keyring_gen *gen;
+	struct timespec now;
+	int r = keyring_at(k, 1, &gen);
+
+	if (r < 0)
+		return r;
+	clock_gettime(CLOCK_REALTIME, &now);
+	c->gen = g->gen = 1;
+	c->epoch = g->epoch = 1;
+	c->time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	memcpy(g->pk, gen->pk, sizeof(g->pk));
+	g->writers = calloc(1, sizeof(*g->writers));
+	if (!g->writers)
+		return ERR_NOMEM;
+	g->nwriters = 1;
+	memcpy(g->writers[0].pk, k->root_pk, sizeof(g->writers[0].pk));
+	memcpy(g->writers[0].name, "root", 5);
+	return commit_sign_grant(k, c);
+}
+
+int apply_genesis(struct backend *b, struct keyring *k, struct apply_result *result)
+{
+	COMMIT_CLEANUP struct commit first;
+	int r;
+
+	commit_init(&first);
+	*result = (struct apply_result){0};
+	r = k->has_root ? sign_first(k, &first) : ERR_DENIED;
+	return r < 0 ? r : txn_first(b, k, &first, result);
 }

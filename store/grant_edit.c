@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply.h"
 #include "txn.h"
 
 enum grant_edit_op { GRANT_ADD, GRANT_REMOVE, GRANT_REPLACE };

@@ -292,32 +292,14 @@ int txn_run(struct backend *b, struct keyring *k, const struct apply_options *op
 	return r;
 }
 
-int apply_genesis(struct backend *b, struct keyring *k, struct apply_result *result)
+int txn_first(struct backend *b, struct keyring *k, struct commit *first,
+	      struct apply_result *result)
 {
-	struct txn a = {.b = b, .k = k};
-	struct grant *g = &a.next.grant;
-	const struct keyring_gen *gen;
-	struct timespec now;
-	int r = k->has_root ? keyring_at(k, 1, &gen) : ERR_DENIED;
+	struct txn a = {.b = b, .k = k, .next = *first};
+	int r;
 
+	commit_init(first);
 	*result = (struct apply_result){.attempts = 1};
-	if (r < 0)
-		return r;
-	clock_gettime(CLOCK_REALTIME, &now);
-	a.next.gen = g->gen = 1;
-	a.next.epoch = g->epoch = 1;
-	a.next.time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	memcpy(g->pk, gen->pk, sizeof(g->pk));
-	g->nwriters = 1;
-	g->writers = calloc(1, sizeof(*g->writers));
-	r = g->writers ? 0 : ERR_NOMEM;
-	if (r == 0) {
-		memcpy(g->writers[0].pk, k->root_pk, sizeof(g->writers[0].pk));
-		memcpy(g->writers[0].name, "root", 5);
-		r = commit_sign_grant(k, &a.next);
-	}
-	if (r == 0)
-		r = finish(&a);
-	r = conclude(&a, r, result);
+	r = conclude(&a, finish(&a), result);
 	return r == ERR_CONFLICT ? ERR_EXIST : r;
 }

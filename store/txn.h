@@ -6,7 +6,8 @@
 #ifndef TXN_H
 #define TXN_H
 
-#include "apply.h"
+#include "change.h"
+#include "snapshot.h"
 
 struct pending { /* a sealed object to be put; sealed is freed once it is */
 	char key[BACKEND_KEY_SIZE];
@@ -44,5 +45,8 @@ WUR int txn_upon(struct backend *b, struct keyring *k, struct snapshot *tip,
 		 const struct txn_job *job, struct apply_result *result);
 WUR int txn_run(struct backend *b, struct keyring *k, const struct apply_options *opt,
 		const struct txn_job *job, struct apply_result *result);
+/* Upon no tip: the first commit of a scope, which it takes.  ERR_EXIST when there is one. */
+WUR int txn_first(struct backend *b, struct keyring *k, struct commit *first,
+		  struct apply_result *result);
 
 #endif
