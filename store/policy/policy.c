@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "policy_ini.h"
+#include "policy.h"
 #include "policy_model.h"
 
 #define ACCESS_KINDS (POLICY_DEFAULT | POLICY_SCOPE | POLICY_SECRET)

@@ -13,17 +13,10 @@
 #include <sys/types.h>
 
 #include "err.h"
+#include "policy_types.h"
 #include "scope.h"
 
-#define POLICY_FILE_MAX (1024u * 1024u)
-#define POLICY_LINE_MAX 199 /* inih splits longer lines silently: refused before it sees them */
-
 struct policy; /* immutable once loaded */
-
-struct policy_error {
-	unsigned line; /* 0: the file as a whole */
-	char text[256];
-};
 
 /*
  * Load, all or nothing.  ERR_FORMAT, ERR_NOENT, ERR_IO, ERR_TOOBIG, ERR_NOMEM; ERR_MODE: everyone may
@@ -33,14 +26,6 @@ WUR int policy_load(const char *path, struct policy **out, struct policy_error *
 /* The same from memory, for edits not yet saved and for tests. */
 WUR int policy_parse(const char *text, size_t len, struct policy **out, struct policy_error *e);
 
-/* Who has which name.  The system's database is files and services that a confined process does not
- * reach: it is told by one that does. */
-#define POLICY_ACCOUNT_SIZE 64 /* of a user's or group's name, NUL included */
-struct policy_accounts {
-	/* 0 and *id; ERR_NOENT: nobody has it; ERR_IO: no answer; ERR_NOMEM. */
-	int (*find)(void *arg, bool group, const char *name, uint32_t *id);
-	void *arg;
-};
 /* A find that asks the system; arg is not used. */
 WUR int policy_account_find(void *arg, bool group, const char *name, uint32_t *id);
 /* As policy_parse, with names looked up there. */
@@ -56,22 +41,8 @@ const char *policy_domain(const struct policy *p, size_t i);
 bool policy_has_project(const struct policy *p, const char *project);
 bool policy_has_domain(const struct policy *p, const char *domain);
 
-struct policy_writer {
-	const char *name;
-	struct scope scope;
-	const char *key; /* public key in hex, or "" */
-};
 const struct policy_writer *policy_writer(const struct policy *p, size_t i);
 
-struct policy_mount {
-	const char *path; /* absolute */
-	struct scope scope;
-	const char *bundle; /* path, or "" */
-	bool has_owner, has_mode;
-	uid_t owner;
-	mode_t mode;
-	unsigned line;
-};
 const struct policy_mount *policy_mount(const struct policy *p, size_t i);
 const struct policy_mount *policy_mount_at(const struct policy *p, const char *path);
 

@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "policy.h"
 #include "policy_model.h"
 
 static const struct policy_list nobody;

@@ -5,6 +5,7 @@
 #ifndef POLICY_EDIT_IMPL_H
 #define POLICY_EDIT_IMPL_H
 
+#include "policy.h"
 #include "policy_text.h"
 
 #define POLICY_EDIT_WRAP 80 /* columns to wrap lists at */

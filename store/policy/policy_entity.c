@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy.h"
 #include "policy_model.h"
 
 #define ID_MAX 4294967294u /* the last one means "no one" to the kernel */

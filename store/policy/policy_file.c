@@ -8,6 +8,7 @@
 
 #include "io.h"
 #include "policy_ini.h"
+#include "policy.h"
 #include "policy_model.h"
 
 static int check_file(int fd, struct policy_error *e)

@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "policy.h"
+#include "err.h"
+#include "policy_types.h"
 
 enum policy_line {
 	POLICY_LINE_BLANK,

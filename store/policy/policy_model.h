@@ -6,7 +6,8 @@
 #define POLICY_MODEL_H
 
 #include "name.h"
-#include "policy.h"
+#include "err.h"
+#include "policy_types.h"
 
 /* Sections */
 
