@@ -26,7 +26,7 @@
 #include "name.h"
 #include "page.h"
 #include "scope.h"
-#include "stats.h"
+#include "stats_layout.h"
 
 #define SHM_PAGE                                                                                   \
 	65536u /* a multiple of every page size: slot and status are mapped or locked alone */

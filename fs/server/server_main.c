@@ -482,7 +482,7 @@ static bool prepare(struct serve *st)
 	int r;
 
 	/* First of all: what is refused is noted there. */
-	if (stats_attach(st->h->fd[HANDOVER_SHARED]) < 0)
+	if (stats_attach(st->h->fd[HANDOVER_SHARED], offsetof(struct shm, status)) < 0)
 		return false;
 	if (shm_map(st->h->fd[HANDOVER_SHARED], &st->server.shared) < 0)
 		return refuse_memory();

@@ -12,10 +12,7 @@
 #include "bundle.h"
 #include "load.h"
 #include "log.h"
-#include "shm.h"
 #include "view.h"
-
-_Static_assert(offsetof(struct shm, status) % SHM_PAGE == 0, "it is mapped by itself");
 
 static struct stats nowhere;
 struct stats *stats_own = &nowhere;
@@ -58,10 +55,9 @@ static void alarmed(const char *text)
 	say(&stats_own->alarm, text);
 }
 
-int stats_attach(int shared)
+int stats_attach(int shared, off_t at)
 {
-	void *p = mmap(NULL, sizeof(struct stats), PROT_READ | PROT_WRITE, MAP_SHARED, shared,
-		       offsetof(struct shm, status));
+	void *p = mmap(NULL, sizeof(struct stats), PROT_READ | PROT_WRITE, MAP_SHARED, shared, at);
 
 	if (p == MAP_FAILED)
 		return ERR_IO;

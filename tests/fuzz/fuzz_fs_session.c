@@ -13,6 +13,7 @@
 #include "log.h"
 #include "request_queue.h"
 #include "session.h"
+#include "stats.h"
 
 #define REQUESTS 64
 #define REQUEST_MAX 4096
@@ -314,7 +315,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	ok(policy_area_new(&rw, &ro));
 	ok(policy_area_map(rw, true, &area));
 	load_everything(f);
-	require(shm_new(&status) == 0 && stats_attach(status) == 0);
+	require(shm_new(&status) == 0 && stats_attach(status, offsetof(struct shm, status)) == 0);
 	require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, helper) == 0);
 	require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	close(helper[1]); /* nobody hears */

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "stats.h"
 #include "load.h"
 #include "log.h"
 #include "paths.h"
@@ -34,7 +35,7 @@ static int make(void **state)
 	control = (struct control){.since = 1};
 	if (shm_new(&shm_fd) < 0 || shm_map(shm_fd, &shared) < 0)
 		return -1;
-	return stats_attach(shm_fd);
+	return stats_attach(shm_fd, offsetof(struct shm, status));
 }
 
 static int end(void **state)
