@@ -130,7 +130,8 @@ static bool refuse_bundle(const struct serve *st, int r)
 	else if (r == ERR_MLOCK)
 		say_memlock(LOGGED_ERROR, b);
 	else
-		refuse_once(st, LOGGED_ERROR, "%s: %s", b,
+		refuse_once(st, LOGGED_ERROR,
+			    "%s: %s; see its owner and mode, or find out with: secretctl doctor", b,
 			    r == ERR_IO ? strerror(errno) : err_str(r));
 	return false;
 }
@@ -194,8 +195,8 @@ static bool open_store(struct serve *st)
 			"%s: no store is there; say -o store=DIR, or make one with: secretctl init",
 			st->c->store);
 	else if (r < 0)
-		refuse_once(st, LOGGED_ERROR, "%s: %s", st->c->store,
-			    r == ERR_IO ? strerror(errno) : err_str(r));
+		refuse_once(st, LOGGED_ERROR, "%s: %s; find out with: secretctl doctor",
+			    st->c->store, r == ERR_IO ? strerror(errno) : err_str(r));
 	return r == 0;
 }
 

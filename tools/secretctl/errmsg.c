@@ -38,6 +38,15 @@ static void hint_io(const struct errmsg *w, int error)
 		ui_hint("make room and run it again: what was there is whole");
 	else if (error == ENOENT && w->path)
 		ui_hint("is the path right? see: secretctl --help");
+	else if (error == EISDIR)
+		ui_hint("name a file; a directory of values is for: secretctl import %s",
+			w->path ? w->path : "DIR");
+	else if (error == ENOTDIR)
+		ui_hint("a file stands where a directory is needed: choose another path");
+	else if (error == EROFS)
+		ui_hint("it is mounted read-only: choose another path, or mount it anew");
+	else
+		ui_hint("what else is amiss here: secretctl doctor");
 }
 
 /* Whose it is comes first: a mode is the owner's to change. */
@@ -66,6 +75,8 @@ static void hint(const struct errmsg *w, int r)
 		if (w->name)
 			ui_hint("to change it: secretctl update secret %s%s, or give --replace",
 				w->name, flags);
+		else
+			ui_hint("choose another name, or move away what has this one");
 		break;
 	case ERR_CHANGED:
 		ui_hint("look at it, and run it again: secretctl history secret %s%s",
@@ -111,6 +122,25 @@ static void hint(const struct errmsg *w, int r)
 	case ERR_MODE:
 		hint_mode(w->path);
 		break;
+	case ERR_NOENT:
+		if (w->path)
+			ui_hint("is the path right? see: secretctl --help");
+		else
+			ui_hint("see what there is: secretctl get secret%s", flags);
+		break;
+	case ERR_FORMAT:
+		ui_hint("it is another kind of file, or a damaged one: give the right one, or a copy of it");
+		break;
+	case ERR_VERSION:
+		ui_hint("use the secretfs that wrote it to export, and this one to restore");
+		break;
+	case ERR_TIMEOUT:
+		ui_hint("is its disk or network well? nothing was changed; run it again then");
+		break;
+	case ERR_INVAL:
+		ui_hint("that is a defect of secretctl: please report it, with what you typed");
+		break;
+	case ERR_NOMEM: /* nothing to be done that is not known */
 	default:
 		break;
 	}
