@@ -386,6 +386,7 @@ check-long: all
 	@B=$(B) ROTATIONS=1000 T=rotation_invisible LIMIT=3000 tests/run e2e
 	@B=$(B) NEIGHBOUR_SECONDS=60 T=invariant_16_neighbour tests/run e2e
 	@B=$(B) python3 -B tests/fault/lost-replies
+	@B=$(B) FULL=1 T=injected LIMIT=7200 tests/run fault
 
 # The tests of the invariants, each seen to fail on code broken on purpose.
 check-mutants:

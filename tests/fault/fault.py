@@ -11,8 +11,6 @@ import tempfile
 
 BUILD = os.environ.get("B", "build")
 SECRETCTL = os.path.join(BUILD, "secretctl")
-PROJECT, DOMAIN = ["-p", "flytesnacks"], ["-d", "development"]
-SCOPES = [[], PROJECT, DOMAIN, PROJECT + DOMAIN]
 
 PATHS = {
     "SECRETFS_ROOT_KEY": "etc/root.key",
@@ -82,14 +80,16 @@ class Sandbox:
     def secrets(self):
         """Every secret of every scope with its value, and nothing that depends on the clock."""
         found = {}
-        for scope in SCOPES:
-            p = self.run(["get", "secret", *scope, "--output", "json"])
-            if p.returncode != 0:
-                raise Bad(f"list of {scope}: exit {p.returncode}: {p.stderr.strip()}")
-            for rec in json.loads(p.stdout or "[]"):
-                value = self.must(["get", "secret", rec["name"], *scope, "--reveal"])
-                key = " ".join([rec["name"], *scope])
-                found[key] = (value, rec["type"], rec["env"], rec["size"], rec["expires"])
+        p = self.run(["get", "secret", "--all", "--output", "json"])
+        if p.returncode != 0:
+            raise Bad(f"list: exit {p.returncode}: {p.stderr.strip()}")
+        for rec in json.loads(p.stdout or "[]"):
+            scope = []
+            for flag, key in (("-p", "project"), ("-d", "domain")):
+                scope += [flag, rec[key]] if rec.get(key) else []
+            value = self.must(["get", "secret", rec["name"], *scope, "--reveal"])
+            key = " ".join([rec["name"], *scope])
+            found[key] = (value, rec["type"], rec["env"], rec["size"], rec["expires"])
         return found
 
     def facets(self):
