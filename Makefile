@@ -481,7 +481,7 @@ help:
 	'make coverage     lines and branches that unit and end-to-end tests reach; T=pattern (root)' \
 	'make fuzz         each fuzz target for FUZZ_SECONDS=60; fuzz-long: for an hour' \
 	'make bench        side by side with other file systems (root); bench-quick: two minutes' \
-	'make check-long  kill, rotate and crowd a mount for half an hour (root)' \
+	'make check-long  kill, rotate, crowd and fault for an hour (root)' \
 	'make lint         clang-format, clang-tidy, cppcheck, shellcheck, mandoc' \
 	'make format       let clang-format rewrite the sources' \
 	'make install, uninstall   DESTDIR= PREFIX=$(PREFIX) BINDIR= LIBDIR= MANDIR= UNITDIR=' \
