@@ -58,7 +58,7 @@ bash_at() {
 	same "shop+production shop-ci" "$(bash_at delete bundle '')"
 	same shop-ci "$(bash_at rotate writer '')"
 	same "bash fish zsh" "$(bash_at completion '')"
-	same "json table" "$(bash_at get secret -o '')"
+	same "json table yaml" "$(bash_at get secret -o '')"
 	same "json prometheus table" "$(bash_at get mount -o '')"
 	same "file passphrase recovery" "$(bash_at create slot '')"
 	touch "$dir/some.env"

@@ -201,10 +201,10 @@ static void offer_flag_value(struct complete *x, struct ctx *s)
 		offer_each(x, "regular|json|image_pull");
 		break;
 	case FLAG_OUTPUT:
-		offer_each(x, "table|json");
+		offer_each(x, "table|json|yaml");
 		break;
 	case FLAG_OUTPUT_MOUNT:
-		offer_each(x, "table|json|prometheus");
+		offer_each(x, "table|json|yaml|prometheus");
 		break;
 	case FLAG_FORMAT:
 		offer_each(x, "dotenv|json|kubernetes|directory");

@@ -8,8 +8,16 @@
 
 #include "command.h"
 #include "heap.h"
+#include "json_yaml.h"
 #include "ui.h"
 #include "timefmt.h"
+
+static bool as_yaml;
+
+void json_as_yaml(void)
+{
+	as_yaml = true;
+}
 
 void json_init(void)
 {
@@ -32,15 +40,20 @@ static int dump(const char *buffer, size_t size, void *data)
 	return 0;
 }
 
+static int dump_json(const json_t *j, struct secret *out)
+{
+	if (json_dump_callback(j, dump, out, JSON_INDENT(2) | JSON_ENCODE_ANY))
+		return -1;
+	return dump("\n", 1, out);
+}
+
 int json_print(json_t *j)
 {
 	SECRET_CLEANUP struct secret *out = NULL;
 	int r = j ? secret_alloc(4000, &out) : ERR_NOMEM;
 
-	if (!r && json_dump_callback(j, dump, out, JSON_INDENT(2) | JSON_ENCODE_ANY))
-		r = ERR_IO;
 	if (!r)
-		r = dump("\n", 1, out);
+		r = as_yaml ? json_yaml_dump(j, dump, out) : dump_json(j, out);
 	if (!r)
 		r = ui_write(STDOUT_FILENO, out->data, out->len);
 	json_decref(j);

@@ -15,6 +15,8 @@
 
 void json_init(void);
 
+/* Whatever is printed from now on is YAML of the same shape. */
+void json_as_yaml(void);
 /* Prints and releases j (NULL: out of memory). Exit status. */
 int json_print(json_t *j);
 

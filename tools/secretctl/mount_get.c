@@ -20,17 +20,20 @@ enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_PROMETHEUS };
 
 static int find_format(const struct call *c, enum format *out)
 {
-	static const char *const names[] = {"table", "json", "prometheus"};
+	static const char *const names[] = {"table", "json", "prometheus", "yaml"};
 	const char *given = call_flag(c, FLAG_OUTPUT_MOUNT);
 
 	*out = FORMAT_TABLE;
-	for (int i = 0; given && i < 3; i++) {
+	for (int i = 0; given && i < 4; i++) {
 		if (strcmp(given, names[i]) != 0)
 			continue;
-		*out = (enum format)i;
+		*out = i < 3 ? (enum format)i : FORMAT_JSON;
+		if (i == 3)
+			json_as_yaml();
 		return 0;
 	}
-	return given ? ui_usage(c, "--output is table, json or prometheus, not %.40s", given) : 0;
+	return given ? ui_usage(c, "--output is table, json, yaml or prometheus, not %.40s", given)
+		     : 0;
 }
 
 /* ---- JSON ---- */

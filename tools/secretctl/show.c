@@ -24,9 +24,13 @@ int show_format(const struct call *c, bool *json)
 {
 	const char *format = call_flag(c, FLAG_OUTPUT);
 
-	*json = format && strcmp(format, "json") == 0;
+	bool yaml = format && strcmp(format, "yaml") == 0;
+
+	if (yaml)
+		json_as_yaml();
+	*json = yaml || (format && strcmp(format, "json") == 0);
 	if (format && !*json && strcmp(format, "table") != 0)
-		return ui_usage(c, "--output is table or json, not %.40s", format);
+		return ui_usage(c, "--output is table, json or yaml, not %.40s", format);
 	return 0;
 }
 

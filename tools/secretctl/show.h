@@ -12,7 +12,7 @@
 #include "json.h"
 #include "page.h"
 
-/* --output: table or json. Exit status. */
+/* --output: table, or json, which yaml is another form of. Exit status. */
 int show_format(const struct call *c, bool *json);
 
 /* The writer's name, or the start of its key when it is granted no more. */
