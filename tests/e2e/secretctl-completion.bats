@@ -59,7 +59,7 @@ bash_at() {
 	same shop-ci "$(bash_at rotate writer '')"
 	same "bash fish zsh" "$(bash_at completion '')"
 	same "json table yaml" "$(bash_at get secret -o '')"
-	same "json prometheus table" "$(bash_at get mount -o '')"
+	same "json prometheus table yaml" "$(bash_at get mount -o '')"
 	same "file passphrase recovery" "$(bash_at create slot '')"
 	touch "$dir/some.env"
 	same "$dir/some.env" "$(bash_at import "$dir/so")"
