@@ -482,13 +482,15 @@ static void next_has_loaded(struct supervisor *k)
 /* Nothing of what the server says goes to the service manager as it stands: that takes orders. */
 static const char *describe_service(const struct message *m, char out[static SERVICE_SIZE])
 {
+	const char *some = m->secrets == 1 ? "" : "s";
 	char text[SCOPE_STR];
 	struct scope s;
 
 	if (scope_set(&s, m->scope.project, m->scope.domain) < 0)
-		snprintf(out, SERVICE_SIZE, "%u secrets", m->secrets);
+		snprintf(out, SERVICE_SIZE, "%u secret%s", m->secrets, some);
 	else
-		snprintf(out, SERVICE_SIZE, "%u secrets, %s", m->secrets, scope_str(&s, text));
+		snprintf(out, SERVICE_SIZE, "%u secret%s, %s", m->secrets, some,
+			 scope_str(&s, text));
 	return out;
 }
 

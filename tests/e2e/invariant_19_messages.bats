@@ -39,13 +39,13 @@ serve() {
 
 @test "the service manager is told what the supervisor makes of it, and no line of the server's" {
 	serve SECRETFS_TEST_SAY=$'x\nMAINPID=1\nWATCHDOG=trigger\nSTATUS=\e[31m'
-	same "'READY=1\\nSTATUS=Serving 1 secrets'" "$(grep READY "$dir/told")"
+	same "'READY=1\\nSTATUS=Serving 1 secret'" "$(grep READY "$dir/told")"
 	run ! grep -E 'MAINPID=1|WATCHDOG|x1b' "$dir/told" "$dir/log"
 	kill -TERM "$daemon"
 	wait_for 10 no_daemon
 	: >"$dir/told"
 	serve
-	same "'READY=1\\nSTATUS=Serving 1 secrets, organization'" "$(grep READY "$dir/told")"
+	same "'READY=1\\nSTATUS=Serving 1 secret, organization'" "$(grep READY "$dir/told")"
 	kill -TERM "$daemon"
 	wait_for 10 no_daemon
 }

@@ -68,7 +68,7 @@ other() {
 
 @test "--dry-run writes nothing, and shows names only" {
 	run -0 secretctl import - --dry-run <<<'NAME=canary'
-	[[ $output == $'NAME\nwould import 1 secrets (organization): 1 new, 0 replaced' ]]
+	[[ $output == $'NAME\nwould import 1 secret (organization): 1 new, 0 replaced' ]]
 	run -1 secretctl get secret NAME
 }
 

@@ -350,10 +350,11 @@ static void remember(struct check *c, int r, const char *what)
 
 static void print_summary(const struct check *c)
 {
-	printf("%zu scopes, %zu secrets, %zu versions, %zu commits verified; %zu strays\n",
-	       c->scopes, c->secrets, c->versions, c->commits, c->strays);
+	printf("%zu scope%s, %zu secret%s, %zu version%s, %zu commit%s verified; %zu stray%s\n",
+	       c->scopes, ui_s(c->scopes), c->secrets, ui_s(c->secrets), c->versions,
+	       ui_s(c->versions), c->commits, ui_s(c->commits), c->strays, ui_s(c->strays));
 	if (c->pruned)
-		printf("%zu strays deleted\n", c->pruned);
+		printf("%zu stray%s deleted\n", c->pruned, ui_s(c->pruned));
 	if (c->strays && c->prune)
 		printf("strays that are left were first seen too short a time ago\n");
 	else if (c->strays)
@@ -363,7 +364,8 @@ static void print_summary(const struct check *c)
 		printf("%zu scopes are not declared, or of another root key: not looked into\n",
 		       c->unknown);
 	if (json_array_size(c->faults))
-		printf("%zu faults\n", json_array_size(c->faults));
+		printf("%zu fault%s\n", json_array_size(c->faults),
+		       ui_s(json_array_size(c->faults)));
 	else
 		printf("everything is whole\n");
 }

@@ -268,7 +268,7 @@ static void say(const struct export *e, FILE *to, const char *where)
 
 	sodium_bin2hex(id, sizeof(id), e->s.keys->store_id, STORE_ID_SIZE);
 	fprintf(to, "exported %zu secret%s of %zu scope%s to %s\nsigned by  %s\n", e->secrets,
-		e->secrets == 1 ? "" : "s", e->scopes, e->scopes == 1 ? "" : "s", where, id);
+		ui_s(e->secrets), e->scopes, ui_s(e->scopes), where, id);
 }
 
 int export_run(struct call *c)

@@ -129,8 +129,8 @@ static void say(const struct batch *b, const struct batch_counts *n, const struc
 
 	for (size_t i = 0; dry && i < b->n; i++)
 		printf("%s\n", b->items[i].name);
-	printf("%s %zu secrets (%s): %zu new, %zu replaced\n", dry ? "would import" : "imported",
-	       b->n, scope_str(scope, text), n->created, n->replaced);
+	printf("%s %zu secret%s (%s): %zu new, %zu replaced\n", dry ? "would import" : "imported",
+	       b->n, ui_s(b->n), scope_str(scope, text), n->created, n->replaced);
 }
 
 int import_run(struct call *c)

@@ -214,6 +214,31 @@ out:
 	return status;
 }
 
+/* With the paths that were given: whoever copies a line gets the same store. */
+static void say_next(const struct call *c)
+{
+	static const struct {
+		enum flag flag;
+		const char *name;
+	} paths[] = {
+		{FLAG_ROOT_KEY, "root-key"}, {FLAG_POLICY, "policy"}, {FLAG_BUNDLES, "bundles"},
+		{FLAG_STORE, "store"},	     {FLAG_STATE, "state"},   {FLAG_MOUNT, "mount"},
+		{FLAG_RUN, "run"},
+	};
+	char given[2048] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && n < sizeof(given); i++)
+		if (call_has(c, paths[i].flag))
+			n += (size_t)snprintf(given + n, sizeof(given) - n, " --%s %s",
+					      paths[i].name, call_flag(c, paths[i].flag));
+	printf("\nNext: secretctl create secret MY_KEY%s\n      secretctl mount%s\n", given, given);
+	if (isatty(STDOUT_FILENO) != 1)
+		ui_warn("the recovery code went to where this output went; for another one: "
+			"secretctl create slot recovery%s",
+			given);
+}
+
 int init_run(struct call *c)
 {
 	CTX_CLEANUP struct ctx s = {0};
@@ -232,6 +257,6 @@ int init_run(struct call *c)
 	status = make_all(&s, pending);
 	free(pending);
 	if (!status)
-		printf("\nNext: secretctl create secret MY_KEY\n      secretctl mount\n");
+		say_next(c);
 	return status;
 }

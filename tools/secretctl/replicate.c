@@ -376,7 +376,8 @@ static int replicate(struct call *c, struct replica *r)
 	warn_altered(r);
 	if (e)
 		return errmsg_fail(&(struct errmsg){.doing = "replicate", .path = c->argv[0]}, e);
-	printf("copied %zu objects of %zu scopes\n", r->copied, r->nrefs);
+	printf("copied %zu object%s of %zu scope%s\n", r->copied, ui_s(r->copied), r->nrefs,
+	       ui_s(r->nrefs));
 	return STATUS_DONE;
 }
 

@@ -143,6 +143,9 @@ static int say_refused(const struct call *c, int r)
 			c->argv[0]);
 	else
 		return errmsg_fail(&w, r);
+	if (r == ERR_PASSPHRASE)
+		ui_hint("try another %s; if it is the right one:",
+			call_has(c, FLAG_IDENTITY) ? "identity" : "passphrase");
 	ui_hint("copy it again from where it was exported, or export it anew");
 	return STATUS_FAILED;
 }
@@ -164,6 +167,7 @@ static int unlock(const struct call *c, int fd, struct archive **out)
 	}
 	if (wants && identity) {
 		ui_error("%s is locked with a passphrase, and not to a recipient", c->argv[0]);
+		ui_hint("leave out --identity: the passphrase is asked for, or read with --passphrase-file");
 		return STATUS_FAILED;
 	}
 	status = wants ? passphrase_get(c, false, &phrase) : passphrase_identity(identity, &sk);
@@ -260,8 +264,8 @@ static void say(const struct restore *t, bool dry)
 		       p->counts.created, p->counts.replaced);
 		total += p->batch.n;
 	}
-	printf("%s %zu secrets of %zu scopes\n", dry ? "would restore" : "restored", total,
-	       t->nparts);
+	printf("%s %zu secret%s of %zu scope%s\n", dry ? "would restore" : "restored", total,
+	       ui_s(total), t->nparts, ui_s(t->nparts));
 }
 
 static int restore_archive(struct call *c)

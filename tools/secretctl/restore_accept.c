@@ -206,7 +206,8 @@ static void say_result(struct accept *a)
 	size_t n;
 	const char *const *names = keep_names(a, &n);
 
-	printf("%zu scopes accepted, %zu were fresh\n", a->accepted, a->fresh);
+	printf("%zu scope%s accepted, %zu fresh before\n", a->accepted, ui_s(a->accepted),
+	       a->fresh);
 	if (a->accepted)
 		ui_hint("mounts follow by themselves; so do bundles and writers that stay");
 	for (size_t i = 0; a->accepted && i < n; i++)

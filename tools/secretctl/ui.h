@@ -27,6 +27,12 @@ void ui_hint(const char *fmt, ...) UI_PRINTF(1, 2);
 struct call;
 int ui_usage(const struct call *c, const char *fmt, ...) UI_PRINTF(2, 3);
 
+/* "" for one, else "s". */
+static inline const char *ui_s(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /* True when a person can be asked: standard input is a terminal. */
 bool ui_asks(void);
 
