@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "archive_item.h"
 
+#include <string.h>
+
 #include "keys.h"
 #include "name.h"
 
@@ -40,7 +42,11 @@ static int take_scope(struct dec *r, struct scope *s)
 
 	take_str8(r, project, sizeof(project));
 	take_str8(r, domain, sizeof(domain));
-	return !r->failed && scope_set(s, project, domain) == 0 ? 0 : ERR_AUTH;
+	/* as it is written: folded */
+	return !r->failed && scope_set(s, project, domain) == 0 &&
+			       strcmp(s->project, project) == 0 && strcmp(s->domain, domain) == 0
+		       ? 0
+		       : ERR_AUTH;
 }
 
 static void take_secret(struct dec *r, struct record *rec)
