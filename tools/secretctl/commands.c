@@ -192,9 +192,11 @@ const struct command commands[] = {
 	 SOURCE_TEXT "With only --type, --env or --expires and no source, the value stays.\n"
 		     "A mount shows it at the next open.\n"},
 
-	{"delete", "secret", secret_cmd_delete, "NAME", 1, 1,
-	 "delete a secret of exactly this scope", LIST(SCOPE, FLAG_PURGE, FLAG_WAIT),
-	 "For a day at least rollback brings it back, unless --purge takes its versions at once.\n"},
+	{"delete", "secret", secret_cmd_delete, "NAME...", 1, -1,
+	 "delete secrets of exactly this scope", LIST(SCOPE, FLAG_PURGE, FLAG_WAIT),
+	 "A NAME with / at its end is a group: all that is below it. Several go in one commit: a\n"
+	 "mount shows all of them or none. For a group it asks, or wants --yes. For a day at least\n"
+	 "rollback brings each back, unless --purge takes the versions of one NAME at once.\n"},
 	{"delete", "project", declare_delete_project, "NAME", 1, 1,
 	 "strike out a project that has no secrets and no writers", NULL, NULL},
 	{"delete", "domain", declare_delete_domain, "NAME", 1, 1,

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "json.h"
-#include "name.h"
+#include "pick.h"
 #include "scopes.h"
 #include "ctx.h"
 #include "show.h"
@@ -104,15 +104,6 @@ static int print(struct list *l, const struct scope *scope)
 	return r ? errmsg_fail(&(struct errmsg){.doing = "list secrets"}, r) : 0;
 }
 
-/* "web/", "web/v1/": with a name behind it, it is a secret's. */
-static bool is_group(const char *group)
-{
-	char name[NAME_SIZE];
-
-	return snprintf(name, sizeof(name), "%sx", group) < (int)sizeof(name) &&
-	       name_check(name) == 0;
-}
-
 static int check_flags(const struct call *c, struct list *l)
 {
 	const char *expiring = call_flag(c, FLAG_EXPIRING);
@@ -120,7 +111,7 @@ static int check_flags(const struct call *c, struct list *l)
 
 	l->all = call_has(c, FLAG_ALL);
 	l->group = c->argc ? c->argv[0] : NULL;
-	if (l->group && !is_group(l->group))
+	if (l->group && !pick_is_group(l->group))
 		return ui_usage(c, "not a valid name of a group: %.80s", l->group);
 	if (call_has(c, FLAG_REVEAL))
 		return ui_usage(c, "--reveal needs the NAME of one secret");

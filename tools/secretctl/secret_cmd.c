@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "delete_several.h"
 #include "deleted.h"
+#include "pick.h"
 #include "docker.h"
 #include "json.h"
 #include "name.h"
@@ -295,7 +297,8 @@ static int change(struct call *c, enum change_op op, struct wait *w)
 static int change_and_wait(struct call *c, enum change_op op)
 {
 	struct wait w = {0};
-	int status = change(c, op, &w);
+	bool several = op == CHANGE_DELETE && (c->argc > 1 || pick_is_group(c->argv[0]));
+	int status = several ? delete_several(c, &w) : change(c, op, &w);
 
 	/* a purge of what was deleted before commits nothing that a mount could show */
 	return !status && w.name[0] ? wait_shown(c, &w) : status;
