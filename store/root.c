@@ -277,12 +277,9 @@ static int table_read(const char *path, struct secret **out)
 
 /* --- opening -------------------------------------------------------------- */
 
-/* Its key lies beside it: what does not open was altered. */
 static int open_file(struct root *r, const struct slot *s)
 {
-	int e = unwrap(&s->info, s->payload, s->payload + KEY_SIZE, r->key);
-
-	return e == ERR_PASSPHRASE ? ERR_AUTH : e;
+	return unwrap(&s->info, s->payload, s->payload + KEY_SIZE, r->key);
 }
 
 static int open_passphrase(struct root *r, const struct slot *s, const struct secret *phrase,
@@ -304,16 +301,19 @@ static int open_recovery(struct root *r, const struct slot *s, const struct work
 	return 0;
 }
 
+/* A file slot's key lies beside it: where there are some, and none opens, they were altered. */
 static int open_slots(struct root *r, enum slot_type type, const struct secret *phrase,
 		      struct work *w)
 {
 	int e = ERR_PASSPHRASE;
+	bool tried = false;
 
 	for (size_t i = 0; i < r->n && e == ERR_PASSPHRASE; i++) {
 		const struct slot *s = &r->slots[i];
 
 		if (s->info.type != type)
 			continue;
+		tried = true;
 		if (type == SLOT_FILE)
 			e = open_file(r, s);
 		else if (type == SLOT_PASSPHRASE)
@@ -321,7 +321,7 @@ static int open_slots(struct root *r, enum slot_type type, const struct secret *
 		else
 			e = open_recovery(r, s, w);
 	}
-	return e;
+	return e == ERR_PASSPHRASE && type == SLOT_FILE && tried ? ERR_AUTH : e;
 }
 
 /* What is a well-formed code costs nothing to try, so it goes before the passphrases. */

@@ -13,7 +13,7 @@ setup() {
 	sandbox
 	export HOME=$dir/home SECRETFS_MOUNT=$dir/secrets
 	mkdir -p "$HOME"
-	cd "$HOME"
+	cd "$HOME" || return
 	printf 'from a file\n' >token
 	printf 'A=1\nexport B="two words"\n' >app.env
 	printf '{"user": "u", "rank": 3}' >app.json

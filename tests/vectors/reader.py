@@ -685,7 +685,8 @@ def read_archive(messages, digest):
         kind = p.u8()
         require(not ended and (kind == 4) == (left > 0), 'the archive has messages out of order')
         if kind in (1, 2):
-            project, domain = scope_names(p.str(), p.str())
+            project, domain = p.str(), p.str()
+            require([project, domain] == scope_names(project, domain), 'the archive has names in upper case')
             if kind == 1:
                 require(bool(project) != bool(domain), 'the archive declares neither project nor domain')
                 declared.append({'project': project.decode(), 'domain': domain.decode()})
