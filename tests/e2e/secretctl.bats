@@ -474,7 +474,7 @@ held_up() {
 		secretctl create secret K2 canary-e -p undeclared
 		secretctl create secret K3 canary-f --type json
 		secretctl create secret K4 canary-g --value canary-h
-		secretctl delete secret K canary-i
+		secretctl get secret K canary-i
 		secretctl creat secret K canary-j
 		secretctl get secret
 		secretctl get secret K
@@ -510,7 +510,7 @@ held_up() {
 	cp -a "$dir/copy" "$SECRETFS_STORE"
 	head -c 100 /dev/urandom >"$scope/$(printf '%064d' 7)"
 	run -0 secretctl check
-	holds "$output" "1 strays"
+	holds "$output" "1 stray"
 }
 
 @test "invariant 7: a store put back to an older state is refused" {

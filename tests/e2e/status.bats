@@ -229,7 +229,7 @@ except OSError as e: print(errno.errorcode[e.errno])' "$mnt/TOKEN")"
 	mount_at "$dir/mnt2"
 	same '"serving"' "$(secretctl get mount "$dir/mnt2" -o json | jq .state)"
 	same 1 "$(find "$SECRETFS_RUN" -mindepth 1 | wc -l)"
-	run -2 secretctl get mount -o yaml
+	run -2 secretctl get mount -o yml
 }
 gone() { [[ " $(listed) " != *" $mnt "* ]]; }
 # of this test's: others run beside it
