@@ -40,11 +40,6 @@ void mount_policy_unref(struct mount_policy *r)
 	free(r);
 }
 
-const struct policy *mount_policy_policy(const struct mount_policy *r)
-{
-	return r->policy;
-}
-
 const struct policy_mount *mount_policy_mount(const struct mount_policy *r)
 {
 	return &r->mount;

@@ -18,7 +18,6 @@ WUR int mount_policy_new(struct policy *p, const char *mountpoint, uid_t fallbac
 struct mount_policy *mount_policy_ref(struct mount_policy *r);
 void mount_policy_unref(struct mount_policy *r); /* NULL is fine */
 
-const struct policy *mount_policy_policy(const struct mount_policy *r);
 /* The [mount PATH] section; without one, what it would say by default, with line 0. */
 const struct policy_mount *mount_policy_mount(const struct mount_policy *r);
 /* What stands for one secret; borrows. */

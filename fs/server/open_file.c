@@ -127,11 +127,6 @@ void files_close(struct files *f)
 	free(f);
 }
 
-size_t files_handles(const struct files *f)
-{
-	return account_total(f->accounts, ACCOUNT_HANDLES);
-}
-
 struct accounts *files_accounts(struct files *f)
 {
 	return f->accounts;

@@ -443,14 +443,6 @@ int reload_fd(const struct reload *r)
 	return r->news_fd;
 }
 
-void reload_kick(struct reload *r)
-{
-	pthread_mutex_lock(&r->lock);
-	r->kicked = true;
-	pthread_mutex_unlock(&r->lock);
-	wake(r->kick_fd);
-}
-
 /* ---- the start ---- */
 
 static void release(struct reload *r)

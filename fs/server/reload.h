@@ -61,7 +61,4 @@ struct reload_news *reload_take(struct reload *r, bool *settled);
 void reload_give_up(struct reload *r);
 void reload_news_free(struct reload_news *n); /* this one and all behind it */
 
-/* Look at everything again now. */
-void reload_kick(struct reload *r);
-
 #endif

@@ -98,16 +98,19 @@ median() {
 @test "where it must make do with such a /proc it says so, and refuses" {
 	mount -t proc -o hidepid=invisible proc /proc
 	proc=1
-	# a user's own mount, which may have no procfs of its own
+	# a user's own mount, which may have no procfs of its own; fusermount3 asks for a name, and for /etc/mtab
+	local user
+	user=$(id -u nobody)
+	[[ -e /etc/mtab ]] || ln -s ../proc/self/mounts /etc/mtab
 	mkdir -p "$dir/own"
-	chown 1000 "$dir/own" "$dir/bundle"
+	chown "$user" "$dir/own" "$dir/bundle"
 	chmod -R a+rX "$dir/var"
 	chmod 0755 "$dir/etc"
 	mkdir "$dir/devices"
 	mount -t tmpfs -o dev devices "$dir/devices"
 	mknod -m 0666 "$dir/devices/fuse" c 10 229
 	mount --bind "$dir/devices/fuse" /dev/fuse
-	as_uid 1000 secretfs "$dir/own" -o "bundle=$dir/bundle,state=none,log=stderr" 2>"$dir/own.log" 3>&- 4>&- ||
+	as_uid "$user" secretfs "$dir/own" -o "bundle=$dir/bundle,state=none,log=stderr" 2>"$dir/own.log" 3>&- 4>&- ||
 		fail "$(cat "$dir/own.log")"
 	grep -q '/proc hides processes' "$dir/own.log"
 	fusermount3 -u "$dir/own"

@@ -32,17 +32,24 @@ has_said() { grep -qE -- "$1" "$dir/log"; }
 # revoked: 1000 reads, then may not, again and again, without a moment in between.
 revoked() {
 	for _ in {1..8}; do
-		printf '[secret KEY]\nallow = %s\n' "$1" >"$SECRETFS_POLICY"
+		printf '[secret KEY]\nallow = %s\n' "$1" | policy
 		same one "$(of_1000)" "allowed"
-		printf '[secret KEY]\nallow = %s\ndeny = %s\n' "$1" "$1" >"$SECRETFS_POLICY"
+		printf '[secret KEY]\nallow = %s\ndeny = %s\n' "$1" "$1" | policy
 		same refused "$(of_1000)" "withdrawn"
 	done
+}
+
+# policy: what is on standard input, in one step: one that is written in place is empty for a moment, and
+# an empty policy is a good one.
+policy() {
+	cat >"$SECRETFS_POLICY.new"
+	mv "$SECRETFS_POLICY.new" "$SECRETFS_POLICY"
 }
 
 @test "its directory is for its owner alone" {
 	for mode in 0700 0711; do
 		chmod "$mode" "$dir/etc"
-		printf '[secret KEY]\nallow = uid:1000\n' >"$SECRETFS_POLICY"
+		printf '[secret KEY]\nallow = uid:1000\n' | policy
 		serve
 		pid=$(server)
 		revoked uid:1000
@@ -67,23 +74,23 @@ revoked() {
 	serve
 	for _ in 1 2 3; do
 		kill -KILL "$(server)"
-		printf '[secret KEY]\nallow = uid:1000\n' >"$SECRETFS_POLICY"
+		printf '[secret KEY]\nallow = uid:1000\n' | policy
 		same one "$(of_1000)"
 		kill -KILL "$(secretctl get mount "$mnt" -o json | jq .helper.pid)"
-		printf '[secret KEY]\nallow = uid:1001\n' >"$SECRETFS_POLICY"
+		printf '[secret KEY]\nallow = uid:1001\n' | policy
 		same refused "$(of_1000)"
 	done
 }
 
 @test "whatever is wrong with it is said, with its line, and once" {
-	printf '[secret KEY]\nallow = uid:1000\n' >"$SECRETFS_POLICY"
+	printf '[secret KEY]\nallow = uid:1000\n' | policy
 	serve
 	for bad in 'allow = user:nobody-here|:2: allow: no such user: nobody-here' \
 		'allow = group:none-here|:2: allow: no such group: none-here' \
 		'owner = nobody-here|:2: owner: no such user: nobody-here' \
 		'mode = 0999|:2: mode = 0999: not an octal mode' \
 		'nonsense = 1|:2: unknown key: nonsense'; do
-		printf '[secret KEY]\n%s\n' "${bad%|*}" >"$SECRETFS_POLICY"
+		printf '[secret KEY]\n%s\n' "${bad%|*}" | policy
 		same one "$(of_1000)"
 		wait_for 5 has_said "${SECRETFS_POLICY}${bad#*|}.*the last good policy stays in force"
 		holds "$(secretctl get mount "$mnt" -o json | jq -r .policy_fault.text)" "${bad##*:}"
@@ -92,7 +99,7 @@ revoked() {
 		run ! secretfs "$dir/home" -f -o "bundle=$dir/bundle,nonempty"
 		holds "$output" "${SECRETFS_POLICY}${bad#*|}"
 	done
-	printf '[secret KEY]\nallow = uid:1000\n' >"$SECRETFS_POLICY"
+	printf '[secret KEY]\nallow = uid:1000\n' | policy
 	chmod 0666 "$SECRETFS_POLICY"
 	wait_for 5 has_said 'its mode is 0666, so that everyone may write it: chmod go-w it; the last good'
 	chmod 0644 "$SECRETFS_POLICY"
@@ -102,15 +109,14 @@ revoked() {
 	sleep 1 # it is looked for again and again
 	same "$(sort "$dir/log" | grep -c 'the last good policy stays in force')" \
 		"$(sort -u "$dir/log" | grep -c 'the last good policy stays in force')"
-	printf '[secret KEY]\nallow = uid:1001\n' >"$SECRETFS_POLICY"
+	printf '[secret KEY]\nallow = uid:1001\n' | policy
 	same refused "$(of_1000)"
 }
 
 @test "a successor serves by the last good one" {
-	printf '[secret KEY]\nallow = uid:1000\n' >"$SECRETFS_POLICY"
+	printf '[secret KEY]\nallow = uid:1000\n' | policy
 	serve
-	printf '[nonsense\n' >"$SECRETFS_POLICY.new" # in one step: an empty policy is a good one
-	mv "$SECRETFS_POLICY.new" "$SECRETFS_POLICY"
+	printf '[nonsense\n' | policy
 	wait_for 5 has_said ':1: .*the last good policy stays in force'
 	kill -KILL "$(server)"
 	same one "$(of_1000)"
