@@ -46,7 +46,7 @@ struct open_file_opener {
 
 /* Borrows the shared memory, and takes over what a predecessor had open. */
 WUR int files_open(struct shm *shared, struct files **out);
-void files_close(struct files *f); /* wipes everything; NULL is fine */
+void files_close(struct files *f);		  /* wipes everything; NULL is fine */
 struct accounts *files_accounts(struct files *f); /* borrowed */
 
 /* Has a predecessor opened something for this request? */
